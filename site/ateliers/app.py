@@ -1,0 +1,69 @@
+"""create_app(): routes, middleware, lifespan and error pages. The only place that assembles."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from ateliers import outbox, retention
+from ateliers.bookings.notices import Post
+from ateliers.database import open_database
+from ateliers.settings import Settings
+from ateliers.web import errors, middleware
+from ateliers.web.routes import routes
+from geo.communes import Gazetteer
+from geo.geocoding import Geocoder
+from geo.tiles import TileCache
+
+
+def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
+    """The site. `with_worker` also delivers the mail from this process (the embedded, one-command way).
+
+    The database must be migrated and the commune gazetteer built: `ateliers up` sees to both.
+    """
+    gazetteer = Gazetteer.open(settings.communes_path)
+    outbox.open_transport(settings.mail_url)  # a MAIL_URL that cannot be used stops the start, not the first letter
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(open_database(settings.database_url))
+            app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            app.state.tiles = None
+            if settings.tiles_url != "none":
+                tiles = TileCache(settings.tiles_url, settings.var_dir / "tiles")
+                app.state.tiles = await stack.enter_async_context(tiles)
+            if with_worker:
+                stopping = asyncio.Event()
+                workers = (outbox.run_worker(settings, stopping), retention.run(stopping))
+                stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
+            yield
+
+    app = Starlette(
+        routes=routes(settings),
+        middleware=[Middleware(*each) if isinstance(each, tuple) else each for each in middleware.stack(settings)],
+        exception_handlers=errors.handlers,
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # it would send people to whatever Host they named, without their language
+    app.state.settings = settings
+    app.state.secret = settings.secret()
+    app.state.gazetteer = gazetteer
+    app.state.post = Post(settings, app.state.secret)
+    return app
+
+
+async def _stop(stopping: asyncio.Event, workers: list[asyncio.Task[None]]) -> None:
+    stopping.set()
+    await asyncio.gather(*workers)
+
+
+def from_environment() -> Starlette:
+    """The application as a web server's worker process starts it (`uvicorn --factory ateliers.app:from_environment`)."""
+    from ateliers.settings import load_settings
+
+    return create_app(load_settings())

@@ -1,0 +1,108 @@
+"""What the host does to a session that people have booked: move it, call it off. Everyone gets one letter."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.expressions import F
+
+from ateliers.bookings import Booking, _loaded
+from ateliers.bookings.notices import Post
+from ateliers.database import unit_of_work
+from ateliers.venues import Venue
+from ateliers.workshops import Session
+
+
+@dataclass
+class Told:
+    """Who hears of a change: letters posted, and the people without an address, to be phoned or awaited."""
+
+    session: Session
+    letters: int = 0
+    to_phone: list[Booking] = field(default_factory=list)
+
+
+async def move(
+    session_id: int,
+    *,
+    wall: datetime,
+    venue: Venue | None = None,
+    duration: timedelta | None = None,
+    post: Post,
+    now: datetime,
+) -> Told:
+    """Give a session another hour on the venue's wall (naive `wall`), or another venue, and tell everyone who booked.
+
+    Raises NotFound, CalledOff, TooLate. Moving to where it already is changes nothing and tells nobody.
+    """
+    return await unit_of_work(_move, session_id, wall, venue, duration, post, now)
+
+
+async def _move(
+    tx: TransactionalDBClient,
+    session_id: int,
+    wall: datetime,
+    venue: Venue | None,
+    duration: timedelta | None,
+    post: Post,
+    now: datetime,
+) -> Told:
+    session = await _locked(tx, session_id, now)
+    before = (session.starts_at, session.ends_at, session.venue)
+    target = venue or session.venue
+    length = duration or (session.ends_at - session.starts_at)
+    told = Told(session)
+    if (session.starts_local, session.venue_id) == (
+        wall.strftime("%Y-%m-%dT%H:%M"),
+        target.id,
+    ) and duration is None:
+        return told
+    await session.move_to(tx, wall, target, length, now)
+    return await _tell(tx, told, now, lambda booking: post.moved(tx, booking, session, now, before=before))
+
+
+async def call_off(session_id: int, *, reason: str, post: Post, now: datetime) -> Told:
+    """Call a session off and tell everyone. Raises NotFound, CalledOff, TooLate."""
+    return await unit_of_work(_call_off, session_id, reason, post, now)
+
+
+async def _call_off(tx: TransactionalDBClient, session_id: int, reason: str, post: Post, now: datetime) -> Told:
+    session = await _locked(tx, session_id, now)
+    await session.call_off(tx, reason, now)
+    told = Told(session)
+    alternatives = await post.alternatives(session, now)
+    # The bookings stay as they are: the session is called off, nobody cancelled. Their pages say so.
+    return await _tell(
+        tx, told, now, lambda booking: post.called_off(tx, booking, session, now, alternatives=alternatives)
+    )
+
+
+async def _tell(
+    tx: TransactionalDBClient, told: Told, now: datetime, write: Callable[[Booking], Awaitable[bool]]
+) -> Told:
+    """Write to everyone who has places, each invitation one SEQUENCE further; note whom no letter reaches."""
+    for booking in await _active(tx, told.session.id):
+        booking.sequence += 1
+        if await write(booking):
+            told.letters += 1
+        else:
+            told.to_phone.append(booking)
+    await _bump(tx, told.session.id, now)
+    return told
+
+
+async def _locked(tx: TransactionalDBClient, session_id: int, now: datetime) -> Session:
+    await Session.filter(id=session_id).using_db(tx).update(updated_at=now)
+    return await _loaded(tx, session_id)
+
+
+async def _active(tx: TransactionalDBClient, session_id: int) -> list[Booking]:
+    return await Booking.filter(session_id=session_id, cancelled_at__isnull=True).using_db(tx).order_by("id")
+
+
+async def _bump(tx: TransactionalDBClient, session_id: int, now: datetime) -> None:
+    active = Booking.filter(session_id=session_id, cancelled_at__isnull=True).using_db(tx)
+    await active.update(sequence=F("sequence") + 1, changed_at=now)

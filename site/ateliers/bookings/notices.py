@@ -1,0 +1,136 @@
+"""What people who booked are told, and the invitation that goes with it. Called inside the booking's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tortoise.backends.base.client import TransactionalDBClient
+
+from ateliers import invites, letters
+from ateliers.bookings import calendars
+from ateliers.bookings.tokens import manage_token
+from ateliers.settings import Settings
+from ateliers.venues import Venue
+from ateliers.workshops import Session, alternatives_to
+
+if TYPE_CHECKING:
+    from ateliers.bookings import Booking
+
+AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Post:
+    """The desk where letters to citizens are written: who sends, under which address links live, the signing key."""
+
+    settings: Settings
+    secret: bytes
+
+    async def confirmed(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
+        """Tell that the places are theirs; REQUEST."""
+        return await self._send(tx, "confirmed", booking, session, now, invites.request)
+
+    async def again(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
+        """Repeat an existing booking to its own address, at most once in `AGAIN`."""
+        hour = int(now.timestamp() // AGAIN.total_seconds())
+        return await self._send(tx, "already_booked", booking, session, now, invites.request, suffix=f":again:{hour}")
+
+    async def changed(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        seats_before: int,
+    ) -> bool:
+        """Tell the new number of places; REQUEST with a higher SEQUENCE."""
+        words: dict[str, Any] = {"seats_before": seats_before, "before": None}
+        return await self._send(tx, "changed", booking, session, now, invites.request, words=words)
+
+    async def moved(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        before: tuple[datetime, datetime, Venue],
+    ) -> bool:
+        """Tell the new hour or place, and what it was; REQUEST with a higher SEQUENCE."""
+        words: dict[str, Any] = {
+            "seats_before": booking.seats,
+            "before": {"starts_at": before[0], "ends_at": before[1], "venue": before[2]},
+        }
+        return await self._send(tx, "changed", booking, session, now, invites.request, words=words)
+
+    async def cancelled(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
+        """Tell the citizen that their places are given back; CANCEL."""
+        return await self._send(tx, "cancelled", booking, session, now, invites.cancel)
+
+    async def called_off(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        alternatives: Sequence[Session],
+    ) -> bool:
+        """Tell that the session will not take place, why, and what else there is; CANCEL."""
+        return await self._send(
+            tx, "called_off", booking, session, now, invites.cancel, words={"alternatives": list(alternatives)}
+        )
+
+    async def alternatives(self, session: Session, now: datetime) -> list[Session]:
+        """Up to three coming sessions of the same theme with places, nearest first."""
+        return await alternatives_to(session, now, seats=1, most=3)
+
+    async def _send(
+        self,
+        tx: TransactionalDBClient,
+        template: str,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        method: Callable[[invites.Invite], bytes],
+        *,
+        suffix: str = "",
+        words: dict[str, Any] | None = None,
+    ) -> bool:
+        if not booking.email:
+            return False
+        context = {
+            "booking": booking,
+            "session": session,
+            "workshop": session.workshop,
+            "venue": session.venue,
+            "counsellor": session.counsellor,
+            "manage_url": self.manage_url(booking),
+            "help_email": self.settings.help_email,
+            "help_phone": calendars.help_phone(session, self.settings),
+            **(words or {}),
+        }
+        return await letters.post(
+            tx,
+            settings=self.settings,
+            template=template,
+            to=letters.Recipient(booking.name, booking.email, booking.language),
+            context=context,
+            calendar=method(self.invite(booking, session, now)),
+            thread=booking.uid,
+            dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
+            now=now,
+        )
+
+    def manage_url(self, booking: Booking) -> str:
+        """Absolute address of the booking's own page, in the booking's language."""
+        prefix = "" if booking.language == "fr" else f"/{booking.language}"
+        return f"{self.settings.base_url}{prefix}/r/{manage_token(booking.uid, self.secret)}"
+
+    def invite(self, booking: Booking, session: Session, now: datetime) -> invites.Invite:
+        """The booking as a calendar entry."""
+        return calendars.of_booking(booking, session, self.settings, now)

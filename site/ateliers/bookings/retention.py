@@ -1,0 +1,46 @@
+"""Personal data goes on time: needs the day after the session, names and contacts 30 days after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tortoise.expressions import Subquery
+
+from ateliers.bookings import Booking
+from ateliers.outbox import OutboxMessage
+from ateliers.workshops import Session
+
+NEEDS = timedelta(days=1)
+CONTACTS = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """How many bookings lost their needs, and how many their person."""
+
+    needs: int
+    people: int
+
+
+async def forget(now: datetime) -> Forgotten:
+    """Delete what is due. The row stays, without a person, for the figures; its page answers 410. Safe to repeat."""
+    ended = Session.filter(ends_at__lte=now - NEEDS).values("id")
+    needs = (
+        await Booking.filter(session_id__in=Subquery(ended)).exclude(needs="").update(needs="", needs_agreed_at=None)
+    )
+    long_ended = Session.filter(ends_at__lte=now - CONTACTS).values("id")
+    gone = Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).values("uid")
+    # A letter that nobody took still holds the address, and the link.
+    await OutboxMessage.filter(group_key__in=Subquery(gone)).update(recipient="", message=None)
+    people = await Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).update(
+        name="",
+        beneficiary="",
+        email="",
+        phone="",
+        phone_typed="",
+        contact_key="",
+        needs="",
+        forgotten_at=now,
+    )
+    return Forgotten(needs, people)

@@ -1,0 +1,1 @@
+"""The commands of `ateliers`, one module a subject."""

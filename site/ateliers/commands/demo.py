@@ -1,0 +1,120 @@
+"""The command `demo`: load the demonstration into an empty database."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from ateliers import demo as demonstration
+from ateliers.database import migrate, open_database, utc_now
+from ateliers.settings import Settings, load_settings
+from ateliers.venues import Venue
+from ateliers.venues.files import Unreadable
+from ateliers.venues.imports import import_venues
+from geo.communes import Gazetteer, GazetteerUnreadable
+
+SOURCE_OF_FILES = "file"  # what `venues.source` says of the venues of --venues
+
+
+class AlreadyLoaded(Exception):
+    """The database has sessions: a demonstration on top of real ones could never be taken out again."""
+
+
+@click.command()
+@click.option(
+    "--venues",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Hold the sessions in the venues of this file (national standard or France Services list), not invented ones.",
+)
+@click.option("--if-empty", is_flag=True, help="Do nothing, without an error, when the database has sessions already.")
+@click.option("--sessions", type=click.IntRange(1, 20_000), default=4000, show_default=True, help="How many sessions.")
+@click.option("--seed", type=int, default=23, show_default=True, help="Another number draws another demonstration.")
+def demo(file: Path | None, if_empty: bool, sessions: int, seed: int) -> None:
+    """Load the demonstration: invented counsellors, venues, and sessions over twelve weeks around today.
+
+    The same seed on the same day loads the same rows. Refuses a database that has sessions.
+    """
+    settings = load_settings()
+    asyncio.run(migrate(settings.database_url))
+    try:
+        loaded = asyncio.run(_load(settings, file, sessions=sessions, seed=seed))
+    except AlreadyLoaded:
+        if if_empty:
+            click.echo("The database has sessions already: nothing was loaded.")
+            return
+        raise click.ClickException(
+            "the database has sessions already, and the demonstration loads only into a database without any. "
+            "Name another one in DATABASE_URL, or say --if-empty to pass over it."
+        ) from None
+    _tell(loaded)
+
+
+async def load_if_empty(settings: Settings) -> demonstration.Loaded | None:
+    """Load the demonstration unless there are sessions; None then. The database must be migrated."""
+    try:
+        loaded = await _load(settings, None, sessions=4000, seed=23)
+    except AlreadyLoaded:
+        return None
+    _tell(loaded)
+    return loaded
+
+
+async def _load(settings: Settings, file: Path | None, *, sessions: int, seed: int) -> demonstration.Loaded:
+    """Raises AlreadyLoaded, and click's exception with a sentence where a file cannot be used."""
+    async with open_database(settings.database_url):
+        if not await demonstration.is_empty():
+            raise AlreadyLoaded
+        try:
+            gazetteer = Gazetteer.open(settings.communes_path)
+        except (OSError, GazetteerUnreadable) as error:
+            raise click.ClickException(f"no gazetteer ({error}): run `ateliers communes update` first") from None
+        now = utc_now()
+        places = await _imported(file, gazetteer, now) if file else None
+        with _bar("Sessions") as bar:
+            return await demonstration.load(
+                gazetteer,
+                now.astimezone(ZoneInfo("Europe/Paris")).date(),
+                now,
+                seed=seed,
+                sessions=sessions,
+                places=places,
+                progress=lambda done, total: _advance(bar, done, total),
+            )
+
+
+async def _imported(file: Path, gazetteer: Gazetteer, now: datetime) -> list[Venue]:
+    with _bar("Venues") as bar:
+        try:
+            report = await import_venues(
+                file, SOURCE_OF_FILES, gazetteer, now, progress=lambda done, total: _advance(bar, done, total)
+            )
+        except Unreadable as error:
+            raise click.ClickException(f"{file}: {error}") from None
+    click.echo(f"{report.added + report.changed + report.unchanged} venues of {file}, {report.rejected} rows rejected")
+    venues = await Venue.filter(source=SOURCE_OF_FILES).order_by("source_id")
+    if not venues:
+        raise click.ClickException(f"{file} holds no venue that can be used")
+    return venues
+
+
+def _bar(label: str) -> Any:
+    return click.progressbar(length=1, label=label, file=sys.stderr)
+
+
+def _advance(bar: Any, done: int, total: int) -> None:
+    bar.length = max(1, total)
+    bar.update(done - bar.pos)
+
+
+def _tell(loaded: demonstration.Loaded) -> None:
+    click.echo(
+        f"Demonstration: {loaded.sessions} sessions of {loaded.workshops} workshops, "
+        f"{loaded.counsellors} counsellors, {loaded.venues} venues"
+    )

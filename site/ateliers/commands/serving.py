@@ -1,0 +1,72 @@
+"""Commands that run: up (everything at once) and serve (the web alone)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+import uvicorn
+
+from ateliers import database
+from ateliers.settings import Settings, load_settings
+
+
+@click.command()
+def up() -> None:
+    """Prepare what is missing (tables, communes, demonstration), then serve the site and deliver its mail."""
+    settings = load_settings()
+    if settings.workers > 1:
+        raise click.UsageError("`up` runs one process: with WORKERS above 1, start `serve` and `work` instead")
+    from ateliers.commands.setting_up import build_communes
+
+    if not settings.communes_path.exists():
+        click.echo("Building the gazetteer of communes…")
+        click.echo(f"  {asyncio.run(build_communes(settings)).communes} communes")
+    applied = asyncio.run(database.migrate(settings.database_url))
+    if applied:
+        click.echo(f"Database ready: {', '.join(applied)}")
+    if settings.demo:
+        from ateliers.commands.demo import load_if_empty
+
+        asyncio.run(load_if_empty(settings))
+    click.echo(f"\n  Site      {settings.base_url}/")
+    if settings.demo and settings.mail_url.startswith("maildir:"):
+        click.echo(f"  Mailbox   {settings.base_url}/demo/courrier")
+    click.echo("  Host      .venv/bin/ateliers session --help    (move a session or call it off; the letters follow)")
+    click.echo(f"  Try       {settings.base_url}/ateliers?ou=Gu%C3%A9ret&theme=intelligence_artificielle\n")
+    _run(settings, with_worker=True)
+
+
+@click.command()
+@click.option("--with-worker", is_flag=True, help="Deliver the mail from this process too (one web process only).")
+def serve(with_worker: bool) -> None:
+    """Serve the site at HOST:PORT with WORKERS processes. The database must be migrated."""
+    settings = load_settings()
+    if with_worker and settings.workers > 1:
+        raise click.UsageError("--with-worker needs WORKERS=1: start `ateliers work` beside it instead")
+    if not settings.communes_path.exists():
+        raise click.ClickException(f"{settings.communes_path} is missing: run `ateliers communes update`")
+    _run(settings, with_worker=with_worker)
+
+
+def _run(settings: Settings, *, with_worker: bool) -> None:
+    options = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": "warning",
+        "access_log": False,  # addresses hold search words and tokens: the reverse proxy's log is the place, masked
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "server_header": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    if settings.workers > 1:
+        uvicorn.run("ateliers.app:from_environment", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+        return
+    from ateliers.app import create_app
+
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))  # type: ignore[arg-type]
+    server.run()
+    if not server.started:
+        sys.exit(1)

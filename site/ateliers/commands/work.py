@@ -1,0 +1,50 @@
+"""`ateliers work`: deliver the letters of the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import click
+
+from ateliers import retention
+from ateliers.database import open_database
+from ateliers.outbox import open_transport, run_worker
+from ateliers.settings import Settings, SettingsError, load_settings
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+def work() -> None:
+    """Deliver the letters of the outbox until SIGTERM or Ctrl+C; the letter in hand is finished first.
+
+    Start as many as you like, on as many machines as you like: no letter is sent by two.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load_settings()
+    try:
+        open_transport(settings.mail_url)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    asyncio.run(_until_told(settings))
+
+
+async def _until_told(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    pause = 1.0
+    while not stopping.is_set():
+        try:
+            async with open_database(settings.database_url):
+                log.info("delivering letters")
+                await asyncio.gather(run_worker(settings, stopping), retention.run(stopping))
+        except OSError as error:
+            # PostgreSQL that is not up yet: after a power cut everything starts at once.
+            log.error("the database cannot be opened (%s); next try in %.0f s", type(error).__name__, pause)
+            await asyncio.wait([asyncio.create_task(stopping.wait())], timeout=pause)
+            pause = min(pause * 2, 30.0)
+    log.info("stopped")

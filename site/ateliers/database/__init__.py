@@ -1,0 +1,191 @@
+"""The connection, the migrations and the one way to write: `unit_of_work`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from tortoise import connections
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.transactions import in_transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MODELS = ("people", "venues", "workshops", "bookings", "outbox", "limits")
+_APP = "ateliers"
+_MIGRATION_LOCK = 7_302_014  # any constant of ours: names the PostgreSQL advisory lock that `migrate` takes
+
+_running: set[asyncio.Task[Any]] = set()
+_transaction: ContextVar[TransactionalDBClient | None] = ContextVar("transaction", default=None)
+
+
+def utc_now() -> datetime:
+    """The present instant, aware, in UTC. The edges call it; nouns take `now` as an argument."""
+    return datetime.now(UTC)
+
+
+def current_transaction() -> TransactionalDBClient | None:
+    """The transaction of the unit of work that is running here, or None outside one."""
+    return _transaction.get()
+
+
+async def unit_of_work(
+    work: Callable[Concatenate[TransactionalDBClient, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run `await work(tx, …)` in one transaction that commits whole or not at all; return what it returns.
+
+    It runs in a task of its own, shielded: when a client hangs up, Starlette cancels the request, and a cancellation
+    inside Tortoise's transaction would leak SQLite's only connection for good, or a PostgreSQL pool slot.
+    Called within a unit of work, it joins that one. Never await the network inside.
+    """
+    outer = _transaction.get()
+    if outer is not None:
+        return await work(outer, *args, **kwargs)
+
+    async def unit() -> T:
+        async with in_transaction() as tx:
+            _transaction.set(tx)
+            return await work(tx, *args, **kwargs)
+
+    task = asyncio.create_task(unit())
+    _running.add(task)
+    task.add_done_callback(_forget)
+    return await asyncio.shield(task)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled():
+        task.exception()  # read it: whoever waited has it; if they hung up, asyncio must not log it as never retrieved
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
+    """Connect for the time of the block and disconnect at its end, after running units of work have ended.
+
+    An exception that skipped the closing would hang the interpreter on SQLite (aiosqlite's thread waits for ever).
+    """
+    context = TortoiseContext()
+    try:
+        # Entered only to be set up: a ContextVar token cannot be reset from another task, and a lifespan may end in one.
+        EXECUTOR_CACHE.clear()  # Tortoise keeps statements by connection name, whatever engine that name meant before
+        with context:
+            await context.init(config=_config(url), _enable_global_fallback=True)
+        yield context.db()
+    finally:
+        if _running:
+            await asyncio.wait(set(_running))
+        await context.close_connections()
+
+
+def connection() -> BaseDBAsyncClient:
+    """The open database, for hand-written SQL; inside a unit of work, its transaction."""
+    return _transaction.get() or connections.get("default")
+
+
+def is_postgres() -> bool:
+    """True when the open database is PostgreSQL."""
+    return connection().capabilities.dialect == "postgres"
+
+
+def parameter(position: int) -> str:
+    """The mark of the n-th parameter (from 1) in hand-written SQL: `$1` on PostgreSQL, `?1` on SQLite."""
+    return f"${position}" if is_postgres() else f"?{position}"
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply what is missing of `migrations/`; return the names applied, in order.
+
+    Safe to start from several processes at once: PostgreSQL by an advisory lock, SQLite by a lock file beside it.
+    SQLite migrates with foreign keys off: its ALTER TABLE is a rebuild, and DROP TABLE would cascade.
+    """
+    applied: list[str] = []
+    async with _migration_lock(url), open_database(_without_foreign_keys(url)) as database:
+        executor = MigrationExecutor(database, _config(url)["apps"])
+        targets = [MigrationTarget(app_label=_APP, name="__latest__")]
+        applied = [f"{step.migration.name}" for step in await executor.plan(targets)]
+        if applied:
+            await executor.migrate(targets)
+        if not is_postgres():
+            broken = await database.execute_query_dict("PRAGMA foreign_key_check")
+            if broken:
+                raise RuntimeError(f"the migration left {len(broken)} rows without the row they point to")
+    return applied
+
+
+async def pending_migrations() -> list[str]:
+    """Names of the migrations that the open database still lacks."""
+    executor = MigrationExecutor(connections.get("default"), _config("sqlite:///unused")["apps"])
+    steps = await executor.plan([MigrationTarget(app_label=_APP, name="__latest__")])
+    return [step.migration.name for step in steps]
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite address (`sqlite:///relative`, `sqlite:////absolute`), None for another database."""
+    parts = urlsplit(url)
+    return Path(parts.path[1:]) if parts.scheme == "sqlite" else None
+
+
+def _config(url: str) -> dict[str, Any]:
+    path = sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        credentials = {
+            "file_path": str(path),
+            "busy_timeout": "15000",
+            "cache_size": "-65536",
+            "temp_store": "MEMORY",
+        }
+        engine = {
+            "engine": "ateliers.database.sqlite_immediate",
+            "credentials": credentials | dict(parse_qsl(urlsplit(url).query)),
+        }
+    else:
+        engine = expand_db_url(url)
+        # Tortoise's default pool of 5 starves a process that answers 200 bookings at once.
+        login: Any = engine["credentials"]
+        engine["credentials"] = {"minsize": 1, "maxsize": 10, **login}
+    modules = [f"ateliers.{name}" for name in MODELS]
+    return {
+        "connections": {"default": engine},
+        "apps": {_APP: {"models": modules, "default_connection": "default", "migrations": "ateliers.migrations"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def _without_foreign_keys(url: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}foreign_keys=OFF" if sqlite_path(url) else url
+
+
+@asynccontextmanager
+async def _migration_lock(url: str) -> AsyncIterator[None]:
+    path = sqlite_path(url)
+    if path is None:
+        import asyncpg
+
+        # A session of its own: the advisory lock must outlive each migration's transaction.
+        session = await asyncpg.connect(url.partition("?")[0] if "host=" not in url else url)
+        try:
+            await session.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+            yield
+        finally:
+            await session.close()
+        return
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".migrating").open("w") as handle:
+        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
+        yield

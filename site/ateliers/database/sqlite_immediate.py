@@ -1,0 +1,51 @@
+"""A Tortoise engine for SQLite whose transactions take the write lock when they begin.
+
+Tortoise's own begins DEFERRED: a transaction that reads first and writes later fails at once with "database is locked"
+when another process wrote in between, and no busy timeout helps (https://www.sqlite.org/lang_transaction.html).
+The module's name must hold "sqlite": Tortoise's migrations pick their dialect by it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
+from tortoise.exceptions import OperationalError
+
+
+class _ImmediateTransaction(SqliteTransactionWrapper):
+    async def begin(self) -> None:
+        try:
+            await self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise OperationalError(error) from error
+
+
+class _ImmediateContext(SqliteTransactionContext):
+    __slots__ = ()
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            await self.connection.begin()
+        except BaseException:
+            # Tortoise's own keeps the lock when BEGIN fails: every later query would hang.
+            self._trxlock.release()
+            raise
+        self.token: Any = get_connections().set(self.connection_name, self.connection)
+        client: TransactionalDBClient = self.connection
+        return client
+
+
+class ImmediateClient(SqliteClient):
+    """SQLite client whose `in_transaction()` is BEGIN IMMEDIATE."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return _ImmediateContext(_ImmediateTransaction(self), self._lock)
+
+
+client_class = ImmediateClient

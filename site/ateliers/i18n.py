@@ -1,0 +1,192 @@
+"""The current language; gettext; dates, hours and numbers as people say them.
+
+French is the language of the msgids. Another language is one file, `locale/<code>/LC_MESSAGES/ateliers.po`: read as it
+is, with no compile step. What differs from language to language in a date is a CLDR pattern, and is a msgid too.
+"""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALE_DIR = Path(__file__).parent / "locale"
+DEFAULT = "fr"
+MAINLAND = "Europe/Paris"
+
+WORDS: dict[str, dict[str, str]] = tomllib.loads((LOCALE_DIR / "words.toml").read_text(encoding="utf-8"))
+
+_language: ContextVar[str] = ContextVar("language", default=DEFAULT)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Codes of the languages the site speaks, French first: those with a catalogue."""
+    found = sorted(path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/ateliers.po"))
+    return (DEFAULT, *(code for code in found if code != DEFAULT))
+
+
+def current_language() -> str:
+    """The language of this request or letter: "fr", "en"..."""
+    return _language.get()
+
+
+@contextmanager
+def using_language(code: str) -> Iterator[None]:
+    """Speak `code` within the block; a language that we do not speak becomes French."""
+    token = _language.set(code if code in languages() else DEFAULT)
+    try:
+        yield
+    finally:
+        _language.reset(token)
+
+
+def set_language(code: str) -> None:
+    """Speak `code` for the rest of this task (a request runs in a context of its own)."""
+    _language.set(code if code in languages() else DEFAULT)
+
+
+@cache
+def translations(code: str) -> NullTranslations:
+    """The catalogue of a language; French is its own."""
+    path = LOCALE_DIR / code / "LC_MESSAGES" / "ateliers.po"
+    if code == DEFAULT or not path.exists():
+        return NullTranslations()
+    with path.open("rb") as handle:
+        catalogue = read_po(handle, locale=code)
+    binary = io.BytesIO()
+    write_mo(binary, catalogue)
+    binary.seek(0)
+    return GNUTranslations(binary)
+
+
+def gettext(message: str) -> str:
+    """`message`, French, in the current language."""
+    return translations(_language.get()).gettext(message) if message else ""
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """As `gettext`, for a number: French says the singular for 0 and 1."""
+    code = _language.get()
+    if code == DEFAULT:
+        return singular if abs(n) < 2 else plural
+    return translations(code).ngettext(singular, plural, n)
+
+
+def pgettext(context: str, message: str) -> str:
+    """As `gettext`, where the same French words are said differently according to `context`."""
+    return translations(_language.get()).pgettext(context, message)
+
+
+def npgettext(context: str, singular: str, plural: str, n: int) -> str:
+    """`ngettext` with a context."""
+    code = _language.get()
+    if code == DEFAULT:
+        return singular if abs(n) < 2 else plural
+    return translations(code).npgettext(context, singular, plural, n)
+
+
+@cache
+def locale(code: str) -> Locale:
+    """CLDR's data of a language; English is the one of Europe (day before month)."""
+    return Locale.parse({"en": "en_GB"}.get(code, code))
+
+
+def _date(day: date, pattern: str) -> str:
+    return dates.format_date(day, pattern, locale=locale(_language.get()))
+
+
+def _pattern(name: str, day: date) -> str:
+    # French says "1er" but "2": a pattern of its own, which other languages translate to the usual one.
+    return gettext(WORDS["patterns"][f"{name}_first" if day.day == 1 else name])
+
+
+def phrase(name: str, **values: Any) -> str:
+    """A phrase of `locale/words.toml` in the current language."""
+    return gettext(WORDS["phrases"][name]) % values
+
+
+def zone_words(zone: str) -> str:
+    """Whose clock it is: "heure de la Martinique"; empty for the mainland's."""
+    return gettext(WORDS["zones"].get(zone, ""))
+
+
+def _wall(moment: datetime, zone: str) -> datetime:
+    return moment.astimezone(ZoneInfo(zone))
+
+
+def day_words(moment: datetime, zone: str) -> str:
+    """The day in full, on the wall of `zone`: "mardi 1er décembre 2026", "Tuesday 1 December 2026"."""
+    day = _wall(moment, zone).date()
+    return _date(day, _pattern("whole_day", day))
+
+
+def day_short(moment: datetime, zone: str) -> str:
+    """The day without its year: "mardi 1er décembre"."""
+    day = _wall(moment, zone).date()
+    return _date(day, _pattern("day", day))
+
+
+def day_parts(moment: datetime, zone: str) -> tuple[str, str, str]:
+    """For the leaf of a calendar: ("mar.", "1", "déc.")."""
+    day = _wall(moment, zone).date()
+    return _date(day, "EEE"), str(day.day), _date(day, "MMM")
+
+
+def date_words(day: date) -> str:
+    """A bare date in words: "1er décembre 2026"."""
+    return _date(day, _pattern("date", day))
+
+
+def time_words(moment: datetime, zone: str) -> str:
+    """The hour as one says it, on the wall of `zone`: "14 h", "9 h 30", "2 pm"."""
+    return clock_words(_wall(moment, zone))
+
+
+def clock_words(wall: datetime) -> str:
+    """The hour of a wall clock in words; `wall` is read as it is, zone or none."""
+    pattern = gettext(WORDS["patterns"]["hour_minutes" if wall.minute else "hour"])
+    text = dates.format_time(wall.replace(tzinfo=None), pattern, locale=locale(_language.get()))
+    return text.replace(" ", "\u00a0")
+
+
+def time_range(start: datetime, end: datetime, zone: str) -> str:
+    """Both hours: "14 h à 16 h"."""
+    return phrase("time_range", start=time_words(start, zone), end=time_words(end, zone))
+
+
+def distance_words(km: float) -> str:
+    """A distance in km, as the crow flies: "à 2,3 km", "à moins de 100 m", "à 34 km"."""
+    hundreds = round(km * 10)
+    if hundreds < 1:
+        return phrase("very_near")
+    if hundreds < 10:
+        return phrase("metres", number=hundreds * 100)
+    return phrase("kilometres", number=number_words(round(km, 1) if km < 10 else round(km)))
+
+
+def number_words(value: float) -> str:
+    """A number with the language's separators."""
+    return str(numbers.format_decimal(value, locale=locale(_language.get())))
+
+
+def days_until(moment: datetime, now: datetime, zone: str) -> int:
+    """Days between `now` and `moment` on the wall of `zone`: 0 today, 1 tomorrow."""
+    return (_wall(moment, zone).date() - _wall(now, zone).date()).days
+
+
+def map_word(name: str) -> str:
+    """A word of the map in the current language."""
+    return gettext(WORDS["map"][name])

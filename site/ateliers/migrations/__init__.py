@@ -1,0 +1,1 @@
+"""What `ateliers migrate` applies, in order. Never edit one that has been released."""

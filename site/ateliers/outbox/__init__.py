@@ -1,0 +1,45 @@
+"""The post: letters wait in a table, written in the transaction they tell about, and a worker sends them.
+
+`put()` works inside a unit of work only, so a letter exists if and only if what it says was committed. Delivery is at
+least once: a row is leased by a conditional UPDATE, sent outside any transaction, then marked. A worker that dies in
+between leaves a lease that runs out, and the letter goes again with the same Message-ID.
+
+Order is strict within a group (a booking): a letter waits while an earlier one of its group is still to be sent. A dead
+letter blocks nobody: whoever never got the invitation must still be told that the session is called off, and calendars
+ignore the cancelling of an event they do not have (RFC 5546 §3.2.5).
+"""
+
+from ateliers.outbox.delivery import Delivered, deliver_due
+from ateliers.outbox.messages import (
+    OutboxMessage,
+    OutsideTransaction,
+    Overtaken,
+    dead_letters,
+    due,
+    purge,
+    put,
+    retry,
+    waiting_since,
+)
+from ateliers.outbox.transports import Delayed, Refused, Transport, Unreachable, open_transport
+from ateliers.outbox.worker import run_worker
+
+__all__ = [
+    "Delayed",
+    "Delivered",
+    "OutboxMessage",
+    "OutsideTransaction",
+    "Overtaken",
+    "Refused",
+    "Transport",
+    "Unreachable",
+    "dead_letters",
+    "deliver_due",
+    "due",
+    "open_transport",
+    "purge",
+    "put",
+    "retry",
+    "run_worker",
+    "waiting_since",
+]

@@ -1,0 +1,28 @@
+"""Personal data goes on time, by itself: run beside the outbox worker, by any number of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from ateliers import limits
+from ateliers.bookings import retention
+from ateliers.database import utc_now
+
+log = logging.getLogger(__name__)
+EVERY = 1800.0  # seconds; what is promised for "the day after" is kept to the half hour
+
+
+async def run(stopping: asyncio.Event) -> None:
+    """Forget what is due, now and every half hour until `stopping`. A database that is away is tried again next time."""
+    while not stopping.is_set():
+        try:
+            gone = await retention.forget(utc_now())
+            await limits.forget(utc_now())
+            if gone.needs or gone.people:
+                log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
+        except Exception:
+            log.exception("what is due could not be forgotten: it will be tried again")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), EVERY)

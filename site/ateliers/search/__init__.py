@@ -1,0 +1,195 @@
+"""Search: query string <-> criteria -> sessions.
+
+Never raises on what was typed: it clamps, and keeps a complaint per field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from ateliers.search.query import Query
+from ateliers.search.reading import RADII, Reader
+from ateliers.workshops import Session
+from geo.points import Box, Point
+
+__all__ = ["PAGE_SIZE", "RADII", "Search"]
+
+PAGE_SIZE = 10
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a citizen looks for. Every state is a URL: `from_query(search.query())` is the same search."""
+
+    where: str = ""  # as typed
+    place: Any = None  # what it was found to be (geo.geocoding.Place); None: the whole country
+    position: Point | None = None
+    commune: str = ""  # INSEE code, on index pages and in widgets
+    department: str = ""
+    venue_id: int = 0
+    box: Box | None = None
+    radius: int = 20
+    themes: tuple[str, ...] = ()
+    text: str = ""
+    since: date | None = None
+    until: date | None = None
+    period: str = ""
+    moments: tuple[str, ...] = ()
+    level: str = ""
+    audience: str = ""
+    language: str = ""
+    kinds: tuple[str, ...] = ()
+    wheelchair: bool = False
+    with_places: bool = False
+    sort: str = "date"
+    page: int = 1
+    complaints: Mapping[str, str] = field(default_factory=dict, compare=False)  # field -> code of a sentence
+
+    @classmethod
+    def from_query(cls, params: Iterable[tuple[str, str]]) -> Search:
+        """Read a query string's pairs. What cannot be used is left out or clamped, and named in `complaints`."""
+        return cls(**Reader(params).fields())
+
+    def query(self, **changes: Any) -> str:
+        """Its query string, shortest form, in one order. `changes` are fields; page returns to 1 unless given."""
+        return urlencode(replace(self, **({"page": 1} | changes)).pairs())
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Its parameters; what has its usual value is left out."""
+        found: list[tuple[str, object]] = [("ou", self.where)]
+        if self.position and not self.where:
+            found += [("lat", f"{self.position.lat:.2f}"), ("lon", f"{self.position.lon:.2f}")]
+        if self.box:
+            found.append(
+                (
+                    "zone",
+                    ",".join(f"{n:.4f}" for n in (self.box.south, self.box.west, self.box.north, self.box.east)),
+                )
+            )
+        found += [("commune", self.commune), ("departement", self.department), ("lieu", self.venue_id or "")]
+        found.append(("rayon", self.radius if self.radius != 20 else ""))
+        found += [("theme", theme) for theme in self.themes]
+        found += [
+            ("quoi", self.text),
+            ("quand", self.period),
+            ("du", self.since or ""),
+            ("au", self.until or ""),
+        ]
+        found += [("moment", moment) for moment in self.moments]
+        found += [("niveau", self.level), ("public", self.audience), ("langue", self.language)]
+        found += [("type", kind) for kind in self.kinds]
+        found += [("acces", "1" if self.wheelchair else ""), ("places", "1" if self.with_places else "")]
+        found += [
+            ("tri", self.sort if self.sort != "date" else ""),
+            ("page", self.page if self.page > 1 else ""),
+        ]
+        return [(name, str(value)) for name, value in found if str(value)]
+
+    @property
+    def center(self) -> Point | None:
+        """From where distances are told; None when the search has no such point."""
+        if self.position:
+            return self.position
+        if self.place is not None and self.place.kind != "department":
+            point: Point | None = self.place.point
+            return point
+        return None
+
+    @property
+    def is_filtered(self) -> bool:
+        """More than a place: such pages are not for search engines."""
+        return bool(self.query(where="", position=None, commune="", department="", page=1)) or self.page > 1
+
+    def period_days(self, today: date) -> tuple[date | None, date | None]:
+        """First and last day wanted, as seen at `today`; dates typed win over the period."""
+        if self.since or self.until or not self.period:
+            return self.since, self.until
+        saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+        match self.period:
+            case "aujourdhui":
+                return today, today
+            case "demain":
+                return today + timedelta(days=1), today + timedelta(days=1)
+            case "weekend":
+                start = today if today.weekday() == 6 else saturday
+                return start, start if start.weekday() == 6 else start + timedelta(days=1)
+            case "mois":
+                return today, today + timedelta(days=30)
+            case _:
+                return today, today + timedelta(days=6)
+
+    async def total(self, now: datetime) -> int:
+        """How many sessions it finds."""
+        query = Query(self, now)
+        rows = await query.run(f"SELECT COUNT(*) AS n {query.tables} WHERE {query.conditions}")
+        return int(rows[0]["n"])
+
+    async def sessions(self, now: datetime, size: int = PAGE_SIZE) -> list[Session]:
+        """The sessions of its page, soonest or nearest first, with workshop and venue loaded."""
+        query = Query(self, now)
+        order = "s.starts_at, s.id"
+        if self.sort == "distance" and query.distance:
+            order = f"{query.distance}, {order}"
+        limit = f"LIMIT {size} OFFSET {(self.page - 1) * size}"
+        rows = await query.run(f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY {order} {limit}")
+        ids = [row["id"] for row in rows]
+        loaded = {s.id: s for s in await Session.filter(id__in=ids).select_related("workshop", "venue")} if ids else {}
+        return [loaded[number] for number in ids if number in loaded]
+
+    async def feed(self, now: datetime, keep: timedelta, most: int) -> list[Session]:
+        """What a calendar subscribes to: its coming sessions, and for `keep` those that were called off, soonest first."""
+        query = Query(self, now, called_off_since=now - keep)
+        rows = await query.run(
+            f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY s.starts_at, s.id LIMIT {most}"
+        )
+        found = Session.filter(id__in=[row["id"] for row in rows]).select_related("workshop", "venue", "counsellor")
+        return await found.order_by("starts_at", "id") if rows else []
+
+    async def count_by(self, column: str, now: datetime) -> dict[str, int]:
+        """Sessions it finds by `theme` or by `department`, the most frequent first."""
+        expression = {"theme": "w.theme", "department": "v.department", "commune": "v.insee"}[column]
+        query = Query(self, now)
+        rows = await query.run(
+            f"SELECT {expression} AS code, COUNT(*) AS n {query.tables} WHERE {query.conditions}"
+            f" GROUP BY {expression} ORDER BY n DESC, {expression}"
+        )
+        return {str(row["code"]): int(row["n"]) for row in rows}
+
+    async def venues(self, now: datetime) -> list[dict[str, Any]]:
+        """Its venues, each with the number of sessions and the first: id, name, commune, lat, lon, sessions, first_id."""
+        query = Query(self, now)
+        return await query.run(
+            "SELECT v.id, v.name, v.commune, v.lat, v.lon, COUNT(*) AS sessions, MIN(s.starts_local) AS first_local"
+            f" {query.tables} WHERE {query.conditions} GROUP BY v.id, v.name, v.commune, v.lat, v.lon"
+        )
+
+    async def first_of_venues(self, venue_ids: Sequence[int], now: datetime, most: int) -> dict[int, list[Session]]:
+        """The first `most` sessions it finds at each of the given venues, soonest first, by venue id."""
+        if not venue_ids:
+            return {}
+        query = Query(self, now)
+        marks = ", ".join(str(int(number)) for number in venue_ids)
+        rows = await query.run(
+            "SELECT id FROM (SELECT s.id, ROW_NUMBER() OVER"  # noqa: S608 - the marks are numbers, written by int()
+            " (PARTITION BY s.venue_id ORDER BY s.starts_at, s.id) AS place"
+            f" {query.tables} WHERE {query.conditions} AND s.venue_id IN ({marks})) first WHERE place <= {int(most)}"
+        )
+        found = Session.filter(id__in=[row["id"] for row in rows]).select_related("workshop", "venue")
+        sessions: dict[int, list[Session]] = {}
+        for session in await found.order_by("starts_at", "id") if rows else []:
+            sessions.setdefault(session.venue_id, []).append(session)
+        return sessions
+
+    def without(self, name: str, value: str = "") -> Search:
+        """The same search with one criterion taken off (a removable filter)."""
+        changes: dict[str, Any] = {"page": 1}
+        current = getattr(self, name)
+        if isinstance(current, tuple):
+            changes[name] = tuple(item for item in current if item != value)
+        else:
+            changes[name] = type(self).__dataclass_fields__[name].default
+        return replace(self, **changes)

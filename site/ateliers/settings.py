@@ -1,0 +1,186 @@
+"""Every environment variable the site reads: typed, checked once, documented by `ateliers settings`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PACKAGE = Path(__file__).resolve().parent
+IGN_PLAN = (
+    "https://data.geopf.fr/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER=GEOGRAPHICALGRIDSYSTEMS.PLANIGNV2"
+    "&STYLE=normal&FORMAT=image/png&TILEMATRIXSET=PM&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}"
+)
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The message says which one and why, in one sentence a line."""
+
+
+def resource_dir(name: str) -> Path:
+    """The folder `templates` or `static`: inside an installed wheel, or beside `site/` in a checkout."""
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / name
+
+
+class Settings(BaseSettings):
+    """The site's settings. Each field is the environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: str = Field(
+        "sqlite:///var/ateliers.db",
+        description="sqlite:///relative/path, sqlite:////absolute/path, or postgres://user:password@host:5432/name",
+    )
+    mail_url: str = Field(
+        "maildir:var/mail",
+        description="maildir:FOLDER, smtp://user:password@host:587 (STARTTLS when offered), or smtps://…:465",
+    )
+    mail_from: str = Field(
+        "inscriptions@ateliers.example", description="Sender and calendar organiser: a mailbox that is read"
+    )
+    site_url: str = Field("", description="Public address of the site; by default http://HOST:PORT")
+    host: str = Field("127.0.0.1", description="Address the server listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port the server listens on")
+    workers: int = Field(1, ge=1, le=64, description="Web processes (with SQLite, one is fastest)")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
+    secret_key: str = Field(
+        "",
+        description="32 characters or more; signs forms and links. The demonstration makes its own in VAR_DIR",
+    )
+    var_dir: Path = Field(Path("var"), description="Folder of what the site writes: database, mail, tiles, communes")
+    demo: bool = Field(True, description="Demonstration: banner, invented workshops, mailbox at /demo/courrier")
+    tiles_url: str = Field(IGN_PLAN, description="Upstream of the map's tiles with {z} {x} {y}, or none")
+    tiles_attribution: str = Field("© IGN – Géoplateforme", description="Credit shown on the map for these tiles")
+    geocoder: str = Field("https://data.geopf.fr/geocodage", description="Address search (BAN protocol), or none")
+    operator_name: str = Field("", description="Legal name of the organisation that runs this site")
+    operator_address: str = Field("", description="Its postal address")
+    publication_director: str = Field("", description="Name of the publication director (legal notice)")
+    hosting_provider: str = Field("", description="Host: name, address and phone (legal notice)")
+    contact_email: str = Field("", description="Address for questions; by default MAIL_FROM")
+    contact_phone: str = Field("", description="Phone number shown where a person needs help")
+    dpo_email: str = Field("", description="Data protection officer; by default CONTACT_EMAIL")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        scheme = value.partition(":")[0]
+        if scheme not in {"sqlite", "postgres", "postgresql"}:
+            raise ValueError(f"it starts with {scheme!r}, but only sqlite:/// and postgres:// are supported")
+        if scheme == "sqlite" and not re.match(r"sqlite:///.+", value):
+            raise ValueError("write sqlite:/// and then a path, for example sqlite:///var/ateliers.db")
+        if scheme != "sqlite" and len(urlsplit(value).path) < 2:
+            raise ValueError("it names no database, for example postgres://user:password@host:5432/ateliers")
+        return value
+
+    @field_validator("mail_url")
+    @classmethod
+    def _known_mail(cls, value: str) -> str:
+        scheme, _, rest = value.partition(":")
+        if scheme not in {"maildir", "smtp", "smtps"}:
+            raise ValueError(f"it starts with {scheme!r}, but only maildir:, smtp:// and smtps:// are supported")
+        if not rest.strip("/") or (scheme != "maildir" and not urlsplit(value).hostname):
+            raise ValueError("it names no folder (maildir:var/mail) or no host (smtp://host:587)")
+        return value
+
+    @field_validator("site_url", "geocoder")
+    @classmethod
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
+        if value in {"", "none"} and not (info.field_name == "site_url" and value):
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write a whole address that starts with https:// or http://")
+        if info.field_name == "site_url" and parts.path.strip("/"):
+            raise ValueError("the site must be at the root of its host: write no path")
+        return value.rstrip("/")
+
+    @field_validator("tiles_url")
+    @classmethod
+    def _tile_template(cls, value: str) -> str:
+        if value and value != "none" and not all(mark in value for mark in ("{z}", "{x}", "{y}")):
+            raise ValueError("it must hold {z}, {x} and {y}, or be none")
+        return value or "none"
+
+    @field_validator("mail_from", "contact_email", "dpo_email")
+    @classmethod
+    def _mailbox(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+", value):
+            raise ValueError("write one plain address, for example inscriptions@ville.fr")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError(f"it has {len(value)} characters: 32 are the least")
+        return value
+
+    @model_validator(mode="after")
+    def _production_is_complete(self) -> Settings:
+        if not self.demo and not self.secret_key:
+            raise ValueError("SECRET_KEY is missing: with DEMO=no, set 32 random characters or more")
+        if not self.demo and self.mail_from.endswith(".example"):
+            raise ValueError("MAIL_FROM is missing: with DEMO=no, set the mailbox that sends and that is read")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where the site is, without a final slash."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return self.site_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def communes_path(self) -> Path:
+        """The commune gazetteer built at set-up."""
+        return self.var_dir / "communes.db"
+
+    @property
+    def help_email(self) -> str:
+        return self.contact_email or self.mail_from
+
+    def secret(self) -> bytes:
+        """The signing key; a demonstration keeps a random one of its own, so that links outlive a restart."""
+        if self.secret_key:
+            return self.secret_key.encode()
+        path = self.var_dir / "secret.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{secrets.token_hex(4)}")
+            draft.write_text(secrets.token_urlsafe(48))
+            draft.chmod(0o600)
+            # A link fails where the file exists: of several processes that start at once, one key wins for all.
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_bytes()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment. Raises `SettingsError` with one sentence per wrong variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: Any) -> str:
+    name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    # The value itself may be a password: it is never repeated.
+    return f"{name} cannot be used: {reason[0].lower()}{reason[1:]}." if name else f"{reason}."

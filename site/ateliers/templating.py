@@ -1,0 +1,117 @@
+"""The jinja environment (StrictUndefined, autoescape, gettext): page() and fragment()."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ateliers import i18n
+from ateliers.settings import Settings, resource_dir
+from geo.territories import DEPARTMENTS
+
+
+@dataclass(frozen=True)
+class Here:
+    """What every page needs to know of the request: its path without language prefix, its query, the settings."""
+
+    path: str
+    query: str
+    settings: Settings
+
+
+def url(path: str, **query: Any) -> str:
+    """`path` in the current language, with a query string: `url("/ateliers", ou="Guéret")`."""
+    prefix = "" if i18n.current_language() == i18n.DEFAULT else f"/{i18n.current_language()}"
+    pairs = [(name, value) for name, value in query.items() if value not in (None, "")]
+    found = f"{prefix}{path}" if path != "/" else f"{prefix}/"
+    return f"{found}?{urlencode(pairs, doseq=True)}" if pairs else found
+
+
+def in_language(code: str, path: str, query: str = "") -> str:
+    """The address of the same page in another language."""
+    prefix = "" if code == i18n.DEFAULT else f"/{code}"
+    return f"{prefix}/{path.lstrip('/')}{'?' + query if query else ''}"
+
+
+@cache
+def static_url(path: str) -> str:
+    """`/static/…` with the digest of its content: cached for a year, and new when it changes."""
+    file = resource_dir("static") / path
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:10]
+    return f"/static/{path}?v={digest}"
+
+
+def json_ld(data: Mapping[str, Any]) -> Markup:
+    """A JSON-LD data block. `<`, `>`, `&` and the line separators are escaped: no text can leave the script element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup('<script type="application/ld+json">{}</script>').format(Markup(text))  # noqa: S704 - escaped above
+
+
+def _finalize(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(resource_dir("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        finalize=_finalize,
+    )
+    env.install_gettext_callables(  # type: ignore[attr-defined]
+        i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext, npgettext=i18n.npgettext
+    )
+    env.policies["ext.i18n.trimmed"] = True
+    env.globals.update(
+        url=url,
+        territories=DEPARTMENTS,
+        in_language=in_language,
+        static_url=static_url,
+        json_ld=json_ld,
+        current_language=i18n.current_language,
+        languages=i18n.languages,
+        language_names=i18n.WORDS["languages"],
+        time_range=i18n.time_range,
+        days_until=i18n.days_until,
+        day_parts=i18n.day_parts,
+        zone_words=i18n.zone_words,
+        translated=i18n.gettext,
+    )
+    env.filters.update(
+        day_words=i18n.day_words,
+        day_short=i18n.day_short,
+        date_words=i18n.date_words,
+        time_words=i18n.time_words,
+        distance_words=i18n.distance_words,
+        number=i18n.number_words,
+        translated=i18n.gettext,
+    )
+    return env
+
+
+environment = _environment()
+
+
+def page(template: str, here: Here, **context: Any) -> str:
+    """A whole page. `here` is known to every template, macro and include as `here`."""
+    return environment.get_template(template).render(here=here, settings=here.settings, **context)
+
+
+def fragment(template: str, **context: Any) -> str:
+    """A piece of text or HTML that needs no request: a letter."""
+    return environment.get_template(template).render(**context)

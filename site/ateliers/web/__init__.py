@@ -1,0 +1,1 @@
+"""The pages: one module a journey, and what journeys share (forms, pages, middleware, errors)."""

@@ -1,0 +1,69 @@
+"""What a public service says of itself: accessibility, legal notice, personal data, help, health."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from ateliers import modules, outbox
+from ateliers.database import connection, pending_migrations, utc_now
+from ateliers.web.pages import respond
+from geo.territories import DEPARTMENTS
+
+PAGES = ("accessibilite", "mentions-legales", "donnees-personnelles", "cookies", "plan-du-site", "aide")
+PRIVATE = ("/r/", "/*/r/", "/demo/", "/*/demo/", "/api/")  # as robots.txt writes them; `*` is a language
+OUTBOX_LATE = timedelta(minutes=15)  # a letter that has been due for longer means that no worker delivers
+
+
+async def text_page(request: Request) -> Response:
+    """One of the pages of text."""
+    name = request.url.path.strip("/")
+    return respond(request, f"about/{name}.html", departments=DEPARTMENTS.values(), themes=modules.THEMES.values())
+
+
+async def security_txt(request: Request) -> Response:
+    """RFC 9116."""
+    settings = request.app.state.settings
+    expires = (utc_now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    lines = [
+        f"Contact: mailto:{settings.help_email}",
+        f"Expires: {expires}",
+        "Preferred-Languages: fr, en",
+        f"Canonical: {settings.base_url}/.well-known/security.txt",
+    ]
+    return PlainTextResponse("\n".join(lines) + "\n")
+
+
+async def robots_txt(request: Request) -> Response:
+    """Everything may be read but personal pages and the ends of forms."""
+    base = request.app.state.settings.base_url
+    rules = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE)]
+    return PlainTextResponse("\n".join([*rules, f"Sitemap: {base}/sitemap.xml", ""]))
+
+
+async def health(request: Request) -> Response:
+    """Ready or not: 200 when the database answers, its tables are up to date and letters leave; 503 otherwise."""
+    report: dict[str, object] = {"database": False, "migrations": False, "outbox_age_seconds": None, "outbox": False}
+    try:
+        await connection().execute_query("SELECT 1")
+        report["database"] = True
+        report["migrations"] = not await pending_migrations()
+        age = await outbox.waiting_since(utc_now())
+        report["outbox_age_seconds"] = round(age.total_seconds()) if age else 0
+        report["outbox"] = age is None or age < OUTBOX_LATE
+    except Exception as error:
+        report["error"] = type(error).__name__
+    ready = bool(report["database"] and report["migrations"])
+    report["ready"] = ready
+    return JSONResponse(report, 200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+routes = [
+    *(Route(f"/{name}", text_page, name=name) for name in PAGES),
+    Route("/.well-known/security.txt", security_txt),
+    Route("/robots.txt", robots_txt),
+    Route("/health", health),
+]

@@ -1,0 +1,18 @@
+"""Book a place, see the booking, change it, cancel it. Every page works without JavaScript; no GET changes anything."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from ateliers.web.book import asking, keeping
+
+routes = [
+    Route("/ateliers/{id:int}/reserver", asking.ask),
+    Route("/ateliers/{id:int}/reserver", asking.send, methods=["POST"]),
+    Route("/r/{token}", keeping.see),
+    Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
+    Route("/r/{token}/annuler", keeping.ask_cancel),
+    Route("/r/{token}/annuler", keeping.cancel, methods=["POST"]),
+    Route("/r/{token}/reprendre", keeping.take_back, methods=["POST"]),
+    Route("/r/{token}/agenda.ics", keeping.invitation),
+]

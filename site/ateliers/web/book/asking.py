@@ -1,0 +1,159 @@
+"""Ask for places: the form, the check, the booking; and what is said when there are none."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ateliers import bookings, i18n
+from ateliers.bookings import MOST_SEATS, Booking, Wish
+from ateliers.bookings.tokens import manage_token
+from ateliers.database import utc_now
+from ateliers.limits import Limit
+from ateliers.refusals import (
+    AlreadyBooked,
+    CalledOff,
+    NotFound,
+    NotOpenYet,
+    Refusal,
+    SameForm,
+    SessionFull,
+    TooLate,
+)
+from ateliers.templating import url
+from ateliers.web.book.form import BookingForm
+from ateliers.web.forms import (
+    FORM_MIN_SECONDS,
+    email_meant,
+    form_key_age,
+    new_form_key,
+)
+from ateliers.web.middleware import client_address
+from ateliers.web.pages import respond
+from ateliers.workshops import Session, alternatives_to, public_session
+from geo.points import distance_km
+from geo.territories import phone_region_of
+
+# A whole France services office may stand behind one address; a contact rarely comes more than a few times a day.
+PER_ADDRESS = Limit("book:address", 40, timedelta(hours=1))
+PER_CONTACT = Limit("book:contact", 12, timedelta(days=1))
+
+
+async def ask(request: Request) -> Response:
+    """The form."""
+    now = utc_now()
+    session = await _session(request, now)
+    refusal = _refusal(session, now)
+    if refusal is not None:
+        return await _refused(request, session, refusal, now)
+    form = BookingForm(places=1, qui="moi", contact="email")
+    key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
+    return _form_page(request, session, form, key)
+
+
+async def send(request: Request) -> Response:
+    """What the form sends: first to be checked by the person, then to be booked."""
+    now = utc_now()
+    session = await _session(request, now)
+    async with request.form(max_files=0, max_fields=30) as data:
+        form, key = BookingForm(data), str(data.get("cle", ""))
+        step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
+    form.region = phone_region_of(session.venue.department)
+    age = form_key_age(key, request.app.state.secret, f"book:{session.id}", now)
+    valid = form.validate()
+    if age is None or trap:
+        key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
+        return _form_page(request, session, form, key, status=422, stale=True)
+    if not valid:
+        return _form_page(request, session, form, key, status=422)
+    if step == "modifier":
+        return _form_page(request, session, form, key)
+    if step != "confirmer" or age < FORM_MIN_SECONDS:
+        meant = email_meant(form.email.data or "")
+        return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant)
+    return await _book(request, session, form, key, now)
+
+
+async def _book(request: Request, session: Session, form: BookingForm, key: str, now: datetime) -> Response:
+    state = request.app.state
+    wish = _wish(request, form, key)
+    try:
+        booking = await bookings.book(session.id, wish, post=state.post, now=now)
+    except SameForm as same:
+        booking = await Booking.get(id=same.booking_id)
+    except AlreadyBooked as already:
+        sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
+        booking = await Booking.get(id=already.booking_id)
+        return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
+    except SessionFull as full:
+        if not full.left:
+            return await _refused(request, session, full, now, form=form)
+        form.places.errors = ["seats_few"]
+        return _form_page(request, session, form, key, status=409, left=full.left)
+    except (TooLate, CalledOff, NotOpenYet) as refusal:
+        return await _refused(request, session, refusal, now, form=form)
+    return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
+
+
+def _wish(request: Request, form: BookingForm, key: str) -> Wish:
+    contact = (form.email.data or "").lower() or form.phone
+    guards = [(PER_ADDRESS, client_address(request))]
+    if contact:
+        guards.append((PER_CONTACT, contact))
+    return Wish(
+        name=form.nom.data or "",
+        beneficiary=form.beneficiaire.data or "",
+        email=form.email.data or "",
+        phone=form.phone,
+        phone_typed=(form.tel.data or "")[:40],
+        seats=form.places.data or 1,
+        needs=form.besoins.data or "",
+        language=i18n.current_language(),
+        form_key=key,
+        guards=tuple(guards),
+    )
+
+
+def _form_page(
+    request: Request,
+    session: Session,
+    form: BookingForm,
+    key: str,
+    *,
+    status: int = 200,
+    stale: bool = False,
+    left: int = 0,
+) -> Response:
+    most = max(1, min(MOST_SEATS, left or session.seats_left))
+    return respond(
+        request, "book/form.html", status, session=session, form=form, key=key, most=most, stale=stale, left=left
+    )
+
+
+def _refusal(session: Session, now: datetime) -> Refusal | None:
+    try:
+        session.refuse_unless_bookable(now)
+    except Refusal as refusal:
+        return refusal
+    return SessionFull(0) if session.is_full else None
+
+
+async def _refused(
+    request: Request, session: Session, refusal: Refusal, now: datetime, *, form: BookingForm | None = None
+) -> Response:
+    """No place here: say why, and show the nearest sessions of the same theme that have some."""
+    others = await alternatives_to(session, now, seats=form.places.data or 1 if form else 1, most=3)
+    distances = {other.id: distance_km(session.venue.point, other.venue.point) for other in others}
+    reason = type(refusal).__name__
+    return respond(
+        request, "book/refused.html", 409, session=session, reason=reason, others=others, distances=distances, now=now
+    )
+
+
+async def _session(request: Request, now: datetime) -> Session:
+    session = await public_session(request.path_params["id"], now)
+    if session is None:
+        raise NotFound
+    return session

@@ -1,0 +1,128 @@
+"""A booking's own page `/r/{token}`: see it, change the places, cancel, take back, save to a calendar."""
+
+from __future__ import annotations
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ateliers import bookings, invites
+from ateliers.bookings import MOST_SEATS, Booking
+from ateliers.database import utc_now
+from ateliers.refusals import (
+    AlreadyBooked,
+    CalledOff,
+    Gone,
+    NotFound,
+    NotOpenYet,
+    SessionFull,
+    TooLate,
+)
+from ateliers.templating import url
+from ateliers.web.pages import respond
+from ateliers.workshops import alternatives_to
+from geo.points import distance_km
+
+
+async def see(request: Request) -> Response:
+    """The booking's own page: what, when, where, the reference, the ticket to print, what can be changed."""
+    booking = await _mine(request)
+    return await _booking_page(request, booking, new="nouveau" in request.query_params)
+
+
+async def _booking_page(
+    request: Request, booking: Booking, *, status: int = 200, new: bool = False, problem: str = ""
+) -> Response:
+    now = utc_now()
+    session = booking.session
+    link = request.app.state.post.manage_url(booking)
+    others = await alternatives_to(session, now, seats=booking.seats, most=3) if session.called_off_at else []
+    return respond(
+        request,
+        "book/booking.html",
+        status,
+        booking=booking,
+        session=session,
+        token=request.path_params["token"],
+        qr=Markup(segno.make(link, error="m").svg_inline(border=2, omitsize=True)),  # noqa: S704 - drawn by segno
+        link=link,
+        new=new,
+        problem=problem,
+        others=others,
+        distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
+        most=min(MOST_SEATS, booking.seats + session.seats_left),
+        now=now,
+    )
+
+
+async def change_places(request: Request) -> Response:
+    """Another number of places."""
+    booking = await _mine(request)
+    async with request.form(max_files=0, max_fields=5) as data:
+        typed = str(data.get("places", ""))
+    seats = int(typed) if typed in {"1", "2", "3", "4"} else 0
+    try:
+        if not seats:
+            return await _booking_page(request, booking, status=422, problem="seats")
+        await bookings.change_seats(booking.id, seats, post=request.app.state.post, now=utc_now())
+    except SessionFull:
+        return await _booking_page(request, await _mine(request), status=409, problem="seats_few")
+    except (TooLate, CalledOff, Gone):
+        return await _booking_page(request, await _mine(request), status=409, problem="late")
+    return _back(request)
+
+
+async def ask_cancel(request: Request) -> Response:
+    """Are you sure? The page before cancelling (RGAA 11.12), which a mail scanner may fetch as it likes."""
+    booking = await _mine(request)
+    if booking.cancelled_at or booking.session.called_off_at or booking.session.starts_at <= utc_now():
+        return _back(request)
+    return respond(
+        request, "book/cancel.html", booking=booking, session=booking.session, token=request.path_params["token"]
+    )
+
+
+async def cancel(request: Request) -> Response:
+    """Give the places back."""
+    booking = await _mine(request)
+    try:
+        await bookings.cancel(booking.id, post=request.app.state.post, now=utc_now())
+    except (TooLate, CalledOff):
+        return await _booking_page(request, booking, status=409, problem="late")
+    return _back(request)
+
+
+async def take_back(request: Request) -> Response:
+    """Undo the cancelling, while places remain."""
+    booking = await _mine(request)
+    try:
+        await bookings.take_back(booking.id, post=request.app.state.post, now=utc_now())
+    except SessionFull:
+        return await _booking_page(request, await _mine(request), status=409, problem="full")
+    except AlreadyBooked:
+        return await _booking_page(request, await _mine(request), status=409, problem="again")
+    except (TooLate, CalledOff, NotOpenYet):
+        return await _booking_page(request, await _mine(request), status=409, problem="late")
+    return _back(request)
+
+
+async def invitation(request: Request) -> Response:
+    """The booking for one's calendar. METHOD:PUBLISH and no attendee: this file is opened by hand, not received."""
+    booking = await _mine(request)
+    if booking.cancelled_at or booking.session.called_off_at:
+        raise Gone
+    text = invites.published(request.app.state.post.invite(booking, booking.session, utc_now()))
+    headers = {"Content-Disposition": 'attachment; filename="atelier.ics"'}
+    return Response(text, media_type="text/calendar; charset=utf-8", headers=headers)
+
+
+async def _mine(request: Request) -> Booking:
+    token = request.path_params["token"].lower()
+    if not (len(token) == 26 and token.isascii() and token.isalnum()):
+        raise NotFound
+    return await bookings.by_token(token)
+
+
+def _back(request: Request) -> Response:
+    return RedirectResponse(url(f"/r/{request.path_params['token'].lower()}"), 303)

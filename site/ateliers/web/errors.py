@@ -1,0 +1,90 @@
+"""One table from a refusal to its page. Every error page says what happened and what to do next."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from tortoise.exceptions import DBConnectionError
+
+from ateliers import refusals
+from ateliers.web.pages import respond
+
+log = logging.getLogger("ateliers.errors")
+
+STATUS: dict[type[refusals.Refusal], int] = {
+    refusals.NotAllowed: 403,
+    refusals.NotFound: 404,
+    refusals.Gone: 410,
+    refusals.SessionFull: 409,
+    refusals.TooLate: 409,
+    refusals.NotOpenYet: 409,
+    refusals.CalledOff: 409,
+    refusals.AlreadyBooked: 409,
+    refusals.SameForm: 409,
+    refusals.TooMany: 429,
+    refusals.Unusable: 422,
+}
+PAGES = {403, 404, 405, 409, 410, 413, 422, 429, 500, 503}  # statuses with words of their own in errors/error.html
+RETRY_SECONDS = 60
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """The page of a refusal that no handler made something better of."""
+    status = STATUS.get(type(error), 409)  # type: ignore[arg-type]
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, refusals.TooMany) else None
+    return answer(request, status, headers)
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own errors: no such route, a method that is not there, a body too large."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    return answer(request, error.status_code, dict(error.headers or {}))
+
+
+async def no_database(request: Request, error: Exception) -> Response:
+    """The database does not answer: for a while, and not by a defect of ours."""
+    log.error("no database on %s %s: %s", request.method, masked(request.url.path), error)
+    return answer(request, 503, {"Retry-After": str(RETRY_SECONDS)})
+
+
+async def crashed(request: Request, error: Exception) -> Response:
+    """A defect of ours. The log has the trace; the page has no detail, and needs no database."""
+    log.error("crash on %s %s", request.method, masked(request.url.path), exc_info=error)
+    try:
+        return answer(request, 500)
+    except Exception:
+        log.exception("the error page crashed too")
+        return PlainTextResponse("500", 500)
+
+
+async def cross_site(request: Request) -> Response:
+    """Another site's page sent us a form."""
+    return answer(request, 403)
+
+
+def answer(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+    """The page of a status; JSON (RFC 9457) under `/api/`."""
+    if request.url.path.startswith("/api/"):
+        problem = {"title": HTTPStatus(status).phrase, "status": status}
+        return JSONResponse(problem, status, headers, media_type="application/problem+json")
+    known = status if status in PAGES else (500 if status >= 500 else 422)
+    return respond(request, "errors/error.html", status, headers, code=status, known=known)
+
+
+def masked(path: str) -> str:
+    """A path that may be logged: what follows `/r/` opens somebody's booking."""
+    head, mark, _ = path.partition("/r/")
+    return f"{head}{mark}…" if mark else path
+
+
+# A defect (any other exception) is answered by `middleware.Crashes`.
+handlers: dict[Any, Any] = {
+    refusals.Refusal: refused,
+    HTTPException: http_error,
+    DBConnectionError: no_database,
+}

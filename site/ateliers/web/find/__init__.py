@@ -1,0 +1,21 @@
+"""Find a workshop: the search, the session, the venue, the index pages and the calendar feeds."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from ateliers.web.find import feeds, lists, one
+
+routes = [
+    Route("/", lists.home),
+    Route("/ateliers", lists.results),
+    Route("/ateliers/filtres", lists.filters),
+    Route("/ateliers/departement/{code}", lists.department_index),
+    Route("/ateliers/commune/{insee}", lists.commune_index),
+    Route("/ateliers/theme/{code}", lists.theme_index),
+    Route("/ateliers/{id:int}.ics", feeds.session_ics),
+    Route("/ateliers/{id:int}", one.session_page),
+    Route("/lieux/{id:int}", one.venue_page),
+    Route("/agenda.ics", feeds.agenda),
+    Route("/sitemap.xml", feeds.sitemap),
+]

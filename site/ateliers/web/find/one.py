@@ -1,0 +1,79 @@
+"""One session, one venue: their pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ateliers.database import utc_now
+from ateliers.refusals import Gone, NotFound
+from ateliers.search import Search
+from ateliers.venues import Venue
+from ateliers.venues.hours import in_words
+from ateliers.web import maps
+from ateliers.web.find.events import education_event
+from ateliers.web.find.places import distances, page_count, paged
+from ateliers.web.pages import respond
+from ateliers.workshops import LARGEST_ID, Session, alternatives_to, public_session
+
+SHOWN_AFTER_END = timedelta(days=30)  # how long the page of a past session still answers 200
+
+
+async def session_page(request: Request) -> Response:
+    """One session: what, when, where, with whom, and the way to book. Past and called off have their own words."""
+    now = utc_now()
+    session = await shown(request, now)
+    others = []
+    if session.is_over(now) or session.called_off_at or session.is_full:
+        others = await alternatives_to(session, now, seats=1, most=3)
+    return respond(
+        request,
+        "find/session.html",
+        session=session,
+        workshop=session.workshop,
+        venue=session.venue,
+        now=now,
+        others=others,
+        distances=distances(session.venue.point, others),
+        event=education_event(request, session, now),
+    )
+
+
+async def venue_page(request: Request) -> Response:
+    """A venue: address, hours, access, phone, its coming workshops."""
+    now = utc_now()
+    number = request.path_params["id"]
+    venue = await Venue.get_or_none(id=number) if number <= LARGEST_ID else None
+    if venue is None:
+        raise NotFound
+    if venue.withdrawn_at is not None:
+        raise Gone
+    search = paged(request, Search(venue_id=venue.id))
+    total = await search.total(now)
+    pages = page_count(total)
+    search = replace(search, page=min(search.page, pages))
+    return respond(
+        request,
+        "find/venue.html",
+        venue=venue,
+        hours=in_words(venue.hours),
+        search=search,
+        sessions=await search.sessions(now),
+        distances={},
+        total=total,
+        pages=pages,
+        map=maps.of_venue(venue, request.app.state.settings),
+        now=now,
+    )
+
+
+async def shown(request: Request, now: datetime) -> Session:
+    session = await public_session(request.path_params["id"], now)
+    if session is None:
+        raise NotFound
+    if session.ends_at + SHOWN_AFTER_END < now:
+        raise Gone
+    return session

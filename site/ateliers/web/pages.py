@@ -1,0 +1,20 @@
+"""From a handler's answer to a Response: the page of a template, in the request's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ateliers import modules
+from ateliers.templating import Here, page
+
+
+def respond(
+    request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, **context: Any
+) -> HTMLResponse:
+    """Render `template` with `context` and what every page knows of the request."""
+    here = Here(path=request.scope["path"], query=request.url.query, settings=request.app.state.settings)
+    text = page(template, here, catalogue=modules, **context)
+    return HTMLResponse(text, status, headers)

@@ -1,0 +1,182 @@
+"""Every page and state a visitor can see, and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
+
+from tests.browser.fair import PHONE, TIRED, WIDE, Fair, Visit
+
+Steps = Callable[[Page, Fair], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """One thing to look at. `path` may hold `{open}` (a session), `{venue}` or `{live!t}` (a booking's token)."""
+
+    name: str
+    path: str
+    status: int = 200
+    steps: Steps | None = None
+    address: str = ""
+    size: tuple[int, int] = PHONE
+
+    def reach(self, visit: Visit, fair: Fair) -> str:
+        """Go there; the HTML as the server sent it. The last document must have come with `status`."""
+        tokens = {f"r_{name}": token for name, token in fair.tokens.items()}
+        visit.go(self.path.format(**fair.sessions, **tokens, venue=fair.venue))
+        if self.steps:
+            self.steps(visit.page, fair)
+        visit.page.wait_for_load_state()
+        last = visit.documents[-1]
+        assert last.status == self.status, (self.name, last.status)
+        return last.text()
+
+
+def _send(page: Page, button: str = "verifier") -> None:
+    with page.expect_navigation():
+        page.locator(f"button[value={button}]").click()
+
+
+def _fill(page: Page, name: str, email: str) -> None:
+    page.locator("#nom").fill(name)
+    page.locator("#email").fill(email)
+
+
+def _empty(page: Page, fair: Fair) -> None:
+    _send(page)
+
+
+def _every_error(page: Page, fair: Fair) -> None:
+    page.locator("[name=qui][value=autre]").check()
+    page.locator("#nom").fill("x" * 200)
+    page.locator("[name=contact][value=phone]").check()
+    page.locator("#tel").fill("12")
+    page.locator(".fold summary").click()
+    page.locator("#besoins").fill("Une place près de la porte")
+    _send(page)
+
+
+def _needs(page: Page, fair: Fair) -> None:
+    page.locator(".fold summary").click()
+
+
+def _check(page: Page, fair: Fair) -> None:
+    _fill(page, "Zoé Essai", "zoe@gmial.com")
+    page.locator(".fold summary").click()
+    page.locator("#besoins").fill("Un grand écran")
+    page.locator("#accord").check()
+    _send(page)
+
+
+def _confirm(page: Page) -> None:
+    page.wait_for_timeout(2000)  # a form answered sooner than a person can read is shown again
+    _send(page, "confirmer")
+
+
+def _confirmed(page: Page, fair: Fair) -> None:
+    _fill(page, "Zoé État", f"zoe{page.url.count('/en/')}@exemple.fr")
+    _send(page)
+    _confirm(page)
+
+
+def _refused_too_many(page: Page, fair: Fair) -> None:
+    _fill(page, "Une De Trop", "trop@exemple.fr")
+    _send(page)
+    _confirm(page)
+
+
+def _already(page: Page, fair: Fair) -> None:
+    _fill(page, "Chloé Live", "live@exemple.fr")
+    _send(page)
+    _confirm(page)
+
+
+def _too_few_left(page: Page, fair: Fair) -> None:
+    """The form was opened while there were more places."""
+    page.locator("#places").evaluate("(it) => it.append(new Option('3', '3'))")
+    page.locator("#places").select_option("3")
+    _already(page, fair)
+
+
+def _map(page: Page, fair: Fair) -> None:
+    if page.evaluate("innerWidth") < 1024:  # on a wide screen it opens by itself
+        page.get_by_role("button", name="Afficher la carte").first.click()
+    page.wait_for_selector(".leaflet-marker-icon[role=button]")
+
+
+def _unfold(page: Page, fair: Fair) -> None:
+    folded = page.locator("details:not([open]) > summary")
+    while folded.count():
+        folded.first.click()
+
+
+def _letter(page: Page, fair: Fair) -> None:
+    fair.letters("off@exemple.fr", 2)
+    page.reload()
+    with page.expect_navigation():
+        page.locator("main li a").first.click()
+    _unfold(page, fair)
+
+
+GUERET = "/ateliers?ou=Gu%C3%A9ret"
+STATES = [
+    State("home", "/"),
+    State("results", GUERET),
+    State("results, filtered", f"{GUERET}&moment=matin&places=1&niveau=debutant&public=seniors"),
+    State("filters", "/ateliers/filtres?ou=Gu%C3%A9ret&moment=soir"),
+    State("results, page 2", f"{GUERET}&page=2"),
+    State("results, none", "/ateliers?ou=Aubusson&rayon=5&theme=email"),
+    State("results, unlocated", "/ateliers?ou=Zzyzxville"),
+    State("results, homonyms", "/ateliers?ou=Saint-Denis"),
+    State("results, wrong parameters", "/ateliers?rayon=9999&page=1000000&du=2026-13-45&theme=nope&zone=1,2"),
+    State("results, map open on a phone", GUERET, steps=_map),
+    State("results, map open", GUERET, steps=_map, size=WIDE),
+    State("session open", "/ateliers/{open}"),
+    State("session last place", "/ateliers/{last}"),
+    State("session full", "/ateliers/{full}"),
+    State("session called off", "/ateliers/{off}"),
+    State("session past", "/ateliers/{past}"),
+    State("session moved", "/ateliers/{moved}"),
+    State("session in La Réunion", "/ateliers/{reunion}"),
+    State("venue", "/lieux/{venue}", steps=_map),
+    State("department", "/ateliers/departement/23"),
+    State("commune", "/ateliers/commune/23096"),
+    State("theme", "/ateliers/theme/intelligence_artificielle"),
+    State("form", "/ateliers/{open}/reserver"),
+    State("form, empty", "/ateliers/{open}/reserver", 422, _empty),
+    State("form, every error", "/ateliers/{open}/reserver", 422, _every_error),
+    State("form, needs open", "/ateliers/{open}/reserver", steps=_needs),
+    State("form, too few places left", "/ateliers/{last}/reserver", 409, _too_few_left),
+    State("check", "/ateliers/{open}/reserver", steps=_check),
+    State("confirmed", "/ateliers/{open}/reserver", steps=_confirmed),
+    State("already booked", "/ateliers/{booked}/reserver", 409, _already),
+    State("too many", "/ateliers/{open}/reserver", 429, _refused_too_many, TIRED),
+    State("refused, full", "/ateliers/{full}/reserver", 409),
+    State("refused, called off", "/ateliers/{off}/reserver", 409),
+    State("refused, past", "/ateliers/{past}/reserver", 409),
+    State("booking", "/r/{r_live}"),
+    State("booking, cancel?", "/r/{r_live}/annuler"),
+    State("booking cancelled", "/r/{r_cancelled}"),
+    State("booking called off", "/r/{r_off}"),
+    State("booking over", "/r/{r_over}"),
+    State("404", "/nowhere", 404),
+    State("410", "/ateliers/{gone}", 410),
+    State("help", "/aide"),
+    State("accessibility", "/accessibilite"),
+    State("legal notice", "/mentions-legales"),
+    State("personal data", "/donnees-personnelles"),
+    State("cookies", "/cookies"),
+    State("site map", "/plan-du-site"),
+    State("mailbox", "/demo/courrier"),
+    State("letter", "/demo/courrier", steps=_letter),
+    State("home, English", "/en/"),
+    State("results, English", "/en/ateliers?ou=Gu%C3%A9ret"),
+    State("session, English", "/en/ateliers/{last}"),
+    State("form with errors, English", "/en/ateliers/{open}/reserver", 422, _empty),
+    State("confirmed, English", "/en/ateliers/{open}/reserver", steps=_confirmed),
+    State("booking called off, English", "/en/r/{r_off}"),
+    State("help, English", "/en/aide"),
+]
