@@ -53,7 +53,7 @@ def session(**changes: object) -> SimpleNamespace:
         title="Reconnaître les arnaques", bring="Votre téléphone.", promise="On regarde ensemble."
     )
     known = {
-        "id": 12, "starts_at": start, "ends_at": start + timedelta(hours=2), "workshop": workshop, "venue": place(),
+        "id": 12, "slug": "12", "starts_at": start, "ends_at": start + timedelta(hours=2), "workshop": workshop, "venue": place(),
         "counsellor": SimpleNamespace(public_name="Amina"), "call_off_reason": "", "called_off_at": None, "sequence": 0,
     }  # fmt: skip
     return SimpleNamespace(**(known | changes))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ateliers.bookings import Wish
 from ateliers.bookings.notices import Post
-from ateliers.people import Counsellor, Organisation
+from ateliers.people import Counsellor, Organisation, Stay
 from ateliers.settings import Settings
 from ateliers.venues import Venue
 from ateliers.venues.names import plain
@@ -47,6 +47,8 @@ class World:
 
     amina: Counsellor
     bruno: Counsellor
+    creuse: Organisation
+    region: Organisation
     gueret: Venue
     reunion: Venue
     workshop: Workshop
@@ -117,9 +119,19 @@ async def build() -> World:
         name="Communauté d’agglomération du Grand Guéret", department="23", created_at=NOW
     )
     region = await Organisation.create(name="Ville de Saint-Denis", department="974", created_at=NOW)
+    amina = await Counsellor.create(
+        public_name="Amina", full_name="Amina Diallo", email="amina@gueret.example", created_at=NOW
+    )
+    bruno = await Counsellor.create(
+        public_name="Bruno", full_name="Bruno Hoarau", email="bruno@saint-denis.example", created_at=NOW
+    )
+    await Stay.create(counsellor=amina, organisation=creuse, since=NOW.date())
+    await Stay.create(counsellor=bruno, organisation=region, since=NOW.date())
     return World(
-        amina=await Counsellor.create(public_name="Amina", organisation=creuse, created_at=NOW),
-        bruno=await Counsellor.create(public_name="Bruno", organisation=region, created_at=NOW),
+        amina=amina,
+        bruno=bruno,
+        creuse=creuse,
+        region=region,
         gueret=await venue(),
         reunion=await venue(
             name="Médiathèque de Saint-Denis", kind="library", address="1 rue de la Source", postcode="97400",

@@ -23,6 +23,7 @@ from ateliers.bookings import notices
 from ateliers.bookings.tokens import hashed, manage_token, new_reference
 from ateliers.database import unit_of_work
 from ateliers.limits import Limit, count
+from ateliers.people import Counsellor
 from ateliers.refusals import AlreadyBooked, CalledOff, Gone, NotFound, SameForm, SessionFull, TooLate, Unusable
 from ateliers.venues.names import plain
 from ateliers.workshops import Session
@@ -57,9 +58,16 @@ class Booking(Model):
     changed_at = fields.DatetimeField()
     cancelled_at = fields.DatetimeField(null=True)
     cancelled_by = fields.CharField(max_length=10, default="")  # citizen | host
+    channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
+    made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
+        "ateliers.Counsellor", related_name="bookings_made", null=True, on_delete=fields.SET_NULL
+    )  # the host who wrote them down; None when they booked themselves
+    told_sequence = fields.IntField(default=0)  # up to which change somebody told them by phone
+    told_at = fields.DatetimeField(null=True)
     forgotten_at = fields.DatetimeField(null=True)
 
     session_id: int
+    made_by_id: int | None
 
     class Meta:
         table = "booking"
@@ -149,9 +157,11 @@ async def _book(tx: TransactionalDBClient, session_id: int, wish: Wish, post: no
 async def _take_seats(tx: TransactionalDBClient, session_id: int, seats: int, now: datetime) -> Session:
     """Take places by one conditional UPDATE, whose row count is the answer. Reading first would oversell."""
     open_now = Q(booking_closes_at__isnull=True) | Q(booking_closes_at__gt=now)
+    open_already = Q(booking_opens_at__isnull=True) | Q(booking_opens_at__lte=now)
     taken = (
         await Session.filter(
             open_now,
+            open_already,
             id=session_id,
             published_at__lte=now,
             called_off_at__isnull=True,
@@ -299,3 +309,7 @@ async def _held(tx: TransactionalDBClient, booking_id: int, now: datetime) -> tu
     session = await _loaded(tx, found.session_id)
     booking = await Booking.get(id=booking_id, using_db=tx)
     return booking, session
+
+
+from ateliers.bookings.attendance import AttendanceMark as AttendanceMark  # noqa: E402 - it points to the model above
+from ateliers.bookings.messages import HostMessage as HostMessage  # noqa: E402

@@ -84,7 +84,7 @@ def _given(venue: Venue, degrees: float) -> float | None:
 
 def _page(session: Session, settings: Settings, language: str) -> str:
     prefix = "" if language == i18n.DEFAULT else f"/{language}"
-    return f"{settings.base_url}{prefix}/ateliers/{session.id}"
+    return f"{settings.base_url}{prefix}/ateliers/{session.slug}"
 
 
 def _domain(settings: Settings) -> str:

@@ -104,8 +104,8 @@ def parameter(position: int) -> str:
     return f"${position}" if is_postgres() else f"?{position}"
 
 
-async def migrate(url: str) -> list[str]:
-    """Apply what is missing of `migrations/`; return the names applied, in order.
+async def migrate(url: str, upto: str = "__latest__") -> list[str]:
+    """Apply what is missing of `migrations/`, as far as the one called `upto`; return the names applied, in order.
 
     Safe to start from several processes at once: PostgreSQL by an advisory lock, SQLite by a lock file beside it.
     SQLite migrates with foreign keys off: its ALTER TABLE is a rebuild, and DROP TABLE would cascade.
@@ -113,7 +113,7 @@ async def migrate(url: str) -> list[str]:
     applied: list[str] = []
     async with _migration_lock(url), open_database(_without_foreign_keys(url)) as database:
         executor = MigrationExecutor(database, _config(url)["apps"])
-        targets = [MigrationTarget(app_label=_APP, name="__latest__")]
+        targets = [MigrationTarget(app_label=_APP, name=upto)]
         applied = [f"{step.migration.name}" for step in await executor.plan(targets)]
         if applied:
             await executor.migrate(targets)

@@ -12,7 +12,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers.demo.places import Town
 from ateliers.demo.words import PEOPLE, of
-from ateliers.people import Counsellor, Organisation
+from ateliers.people import Counsellor, Organisation, Stay
 from ateliers.venues import Venue
 from ateliers.venues.names import plain
 from geo.points import distance_km
@@ -43,10 +43,11 @@ async def hire(
         if not near:
             continue
         employer = await _employer(tx, rng, anchor, employers, now)
-        counsellor = Counsellor(public_name=_public_name(len(rounds)), organisation=employer, created_at=now)
+        counsellor = Counsellor(public_name=_public_name(len(rounds)), created_at=now)
         counsellor.email = f"{plain(counsellor.public_name).replace(' ', '-')}.{len(rounds) + 1}@ateliers.example"
         counsellor.phone = f"+3363998{rng.randint(0, 9999):04d}"  # 06 39 98: kept for fiction
         await counsellor.save(using_db=tx)
+        await Stay.create(using_db=tx, counsellor=counsellor, organisation=employer, since=now.date())
         home = tuple(venue for venue in near if venue.insee == anchor.insee)
         rounds.append(Round(counsellor, anchor, near, home or near[:1]))
     return rounds

@@ -37,6 +37,7 @@ class Query:
             takes_place,
             f"s.published_at <= {self._add(moment)}",
             f"s.starts_at > {self._add(moment)}",
+            "s.private_key = ''",
             "v.withdrawn_at IS NULL",
         ]
         parts += self._somewhere(search)

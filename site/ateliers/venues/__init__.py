@@ -44,6 +44,9 @@ class Venue(Model):
     standard: dict[str, Any] = fields.JSONField(default=dict)  # the 32 national fields, cleaned, for the export
     search_text = fields.CharField(max_length=400, default="")
     updated_on = fields.DateField(null=True)
+    proposed_by: fields.ForeignKeyNullableRelation[Any] = fields.ForeignKeyField(
+        "ateliers.Counsellor", related_name="venues_proposed", null=True, on_delete=fields.SET_NULL
+    )  # who added it at the desk; None for what was imported
     withdrawn_at = fields.DatetimeField(null=True)
 
     class Meta:
@@ -68,3 +71,4 @@ class Venue(Model):
 
 
 from ateliers.venues.names import find_by_name as find_by_name  # noqa: E402 - it needs the model above
+from ateliers.venues.presences import Presence as Presence  # noqa: E402

@@ -48,7 +48,7 @@ async def map_features(request: Request) -> Response:
                 {
                     "title": gettext(session.workshop.title),
                     "when": fragment("find/when.txt", session=session).strip(),
-                    "url": url(f"/ateliers/{session.id}"),
+                    "url": url(f"/ateliers/{session.slug}"),
                 }
                 for session in coming.get(point.key, ())
             ],

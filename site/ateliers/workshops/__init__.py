@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from tortoise import fields
 from tortoise.backends.base.client import TransactionalDBClient
@@ -10,7 +11,7 @@ from tortoise.expressions import F, Q
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
-from ateliers.people import Counsellor
+from ateliers.people import Counsellor, Organisation
 from ateliers.refusals import CalledOff, NotOpenYet, TooLate
 from ateliers.venues import Venue
 from ateliers.venues.names import plain
@@ -33,6 +34,9 @@ class Workshop(Model):
     level = fields.CharField(max_length=15, default="debutant")
     audiences = fields.CharField(max_length=200, default=",tous,")  # ",seniors,parents,": SQLite cannot search in JSON
     language = fields.CharField(max_length=5, default="fr")
+    description = fields.TextField(default="")  # Markdown, made safe when it is shown
+    equipment = fields.TextField(default="")  # what is lent there
+    accessibility = fields.TextField(default="")
     search_text = fields.TextField(default="")
 
     class Meta:
@@ -44,7 +48,43 @@ class Workshop(Model):
 
     def refresh_search_text(self) -> None:
         """Rebuild what free text is searched in. Call before saving, after any change of words."""
-        self.search_text = plain(" ".join([self.title, self.promise, *self.outcomes, self.for_whom]))
+        self.search_text = plain(" ".join([self.title, self.promise, *self.outcomes, self.for_whom, self.description]))
+
+
+class Series(Model):
+    """The rule that produced sessions. Each of them is a row of its own, with its own places and register."""
+
+    id = fields.BigIntField(primary_key=True)
+    counsellor: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
+        "ateliers.Counsellor", related_name="series", null=True, on_delete=fields.SET_NULL
+    )
+    rule: dict[str, Any] = fields.JSONField(default=dict)  # see `workshops.series.Rule`
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "series"
+
+
+class CoHost(Model):
+    """Another counsellor who hosts a session: they run it as its own."""
+
+    id = fields.BigIntField(primary_key=True)
+    session: fields.ForeignKeyRelation[Session] = fields.ForeignKeyField(
+        "ateliers.Session", related_name="cohosts", on_delete=fields.CASCADE
+    )
+    counsellor: fields.ForeignKeyRelation[Counsellor] = fields.ForeignKeyField(
+        "ateliers.Counsellor", related_name="cohosted", on_delete=fields.CASCADE, db_index=True
+    )
+    uid = fields.CharField(max_length=40, unique=True)  # of their own invitation
+    sequence = fields.IntField(default=0)
+    added_at = fields.DatetimeField()
+
+    session_id: int
+    counsellor_id: int
+
+    class Meta:
+        table = "cohost"
+        unique_together = (("session", "counsellor"),)
 
 
 class Session(Model):
@@ -60,6 +100,13 @@ class Session(Model):
     counsellor: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
         "ateliers.Counsellor", related_name="sessions", null=True, on_delete=fields.SET_NULL
     )
+    # For whom the counsellor worked when it was planned: a change of employer leaves it where it was.
+    organisation: fields.ForeignKeyNullableRelation[Organisation] = fields.ForeignKeyField(
+        "ateliers.Organisation", related_name="sessions", null=True, on_delete=fields.SET_NULL
+    )
+    series: fields.ForeignKeyNullableRelation[Series] = fields.ForeignKeyField(
+        "ateliers.Series", related_name="sessions", null=True, on_delete=fields.SET_NULL
+    )
     starts_at = fields.DatetimeField()
     ends_at = fields.DatetimeField()
     # What was promised is a time on the venue's wall. Kept beside the instant, so that a new tzdata moves the instant.
@@ -70,7 +117,14 @@ class Session(Model):
     published_at = fields.DatetimeField(null=True)
     called_off_at = fields.DatetimeField(null=True)
     call_off_reason = fields.CharField(max_length=300, default="")
+    booking_opens_at = fields.DatetimeField(null=True)  # None: as soon as it is published
     booking_closes_at = fields.DatetimeField(null=True)  # None: until it starts
+    room = fields.CharField(max_length=80, default="")
+    private_key = fields.CharField(max_length=32, default="")  # empty: anybody finds it; else only the link shows it
+    replacement: fields.ForeignKeyNullableRelation[Session] = fields.ForeignKeyField(
+        "ateliers.Session", related_name="replaces", null=True, on_delete=fields.SET_NULL
+    )  # where those of a session that was called off may go instead
+    version = fields.IntField(default=1)  # grows with each edit at the desk: the second of two editors is told
     sequence = fields.IntField(default=0)  # of the public calendar entry (RFC 5545 §3.8.7.4)
     moved_at = fields.DatetimeField(null=True)
     previous_starts_at = fields.DatetimeField(null=True)
@@ -80,6 +134,9 @@ class Session(Model):
     workshop_id: int
     venue_id: int
     counsellor_id: int | None
+    organisation_id: int | None
+    series_id: int | None
+    replacement_id: int | None
 
     class Meta:
         table = "session"
@@ -99,6 +156,16 @@ class Session(Model):
         return self.seats_left == 0
 
     @property
+    def slug(self) -> str:
+        """How its address names it: its number, and for a private one the key that opens it."""
+        return f"{self.id}-{self.private_key}" if self.private_key else str(self.id)
+
+    @property
+    def opens_at(self) -> datetime:
+        """When booking begins."""
+        return self.booking_opens_at or self.published_at or self.created_at
+
+    @property
     def closes_at(self) -> datetime:
         """When booking ends."""
         return self.booking_closes_at or self.starts_at
@@ -110,7 +177,7 @@ class Session(Model):
         """Raise `CalledOff`, `NotOpenYet` or `TooLate` where no place may be given, whatever is left."""
         if self.called_off_at is not None:
             raise CalledOff
-        if self.published_at is None or self.published_at > now:
+        if self.published_at is None or self.published_at > now or self.opens_at > now:
             raise NotOpenYet
         if self.closes_at <= now or self.starts_at <= now:
             raise TooLate
@@ -158,11 +225,14 @@ class Session(Model):
         await self.save(using_db=tx, update_fields=["called_off_at", "call_off_reason", "updated_at", "sequence"])
 
 
-async def public_session(session_id: int, now: datetime) -> Session | None:
-    """The session with its workshop, venue and counsellor loaded, or None when no citizen may see it."""
+async def public_session(session_id: int, key: str, now: datetime) -> Session | None:
+    """The session with its workshop, venue and counsellor loaded, or None when no citizen may see it.
+
+    `key` is the rest of a private session's address, empty for the others: without it, a private one is not found.
+    """
     if session_id > LARGEST_ID:
         return None
-    return await Session.get_or_none(id=session_id, published_at__lte=now).select_related(
+    return await Session.get_or_none(id=session_id, private_key=key, published_at__lte=now).select_related(
         "workshop", "venue", "counsellor"
     )
 
@@ -173,6 +243,7 @@ async def alternatives_to(session: Session, now: datetime, *, seats: int, most: 
     found = (
         await Session.filter(
             published_at__lte=now,
+            private_key="",
             called_off_at__isnull=True,
             starts_at__gt=now,
             workshop__theme=session.workshop.theme,

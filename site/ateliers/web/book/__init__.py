@@ -7,8 +7,8 @@ from starlette.routing import Route
 from ateliers.web.book import asking, keeping
 
 routes = [
-    Route("/ateliers/{id:int}/reserver", asking.ask),
-    Route("/ateliers/{id:int}/reserver", asking.send, methods=["POST"]),
+    Route("/ateliers/{session:session}/reserver", asking.ask),
+    Route("/ateliers/{session:session}/reserver", asking.send, methods=["POST"]),
     Route("/r/{token}", keeping.see),
     Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
     Route("/r/{token}/annuler", keeping.ask_cancel),

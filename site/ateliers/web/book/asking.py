@@ -15,7 +15,6 @@ from ateliers.limits import Limit
 from ateliers.refusals import (
     AlreadyBooked,
     CalledOff,
-    NotFound,
     NotOpenYet,
     Refusal,
     SameForm,
@@ -23,6 +22,7 @@ from ateliers.refusals import (
     TooLate,
 )
 from ateliers.templating import url
+from ateliers.web.addresses import named_session
 from ateliers.web.book.form import BookingForm
 from ateliers.web.forms import (
     FORM_MIN_SECONDS,
@@ -32,7 +32,7 @@ from ateliers.web.forms import (
 )
 from ateliers.web.middleware import client_address
 from ateliers.web.pages import respond
-from ateliers.workshops import Session, alternatives_to, public_session
+from ateliers.workshops import Session, alternatives_to
 from geo.points import distance_km
 from geo.territories import phone_region_of
 
@@ -44,7 +44,7 @@ PER_CONTACT = Limit("book:contact", 12, timedelta(days=1))
 async def ask(request: Request) -> Response:
     """The form."""
     now = utc_now()
-    session = await _session(request, now)
+    session = await named_session(request, now)
     refusal = _refusal(session, now)
     if refusal is not None:
         return await _refused(request, session, refusal, now)
@@ -56,7 +56,7 @@ async def ask(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """What the form sends: first to be checked by the person, then to be booked."""
     now = utc_now()
-    session = await _session(request, now)
+    session = await named_session(request, now)
     async with request.form(max_files=0, max_fields=30) as data:
         form, key = BookingForm(data), str(data.get("cle", ""))
         step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
@@ -150,10 +150,3 @@ async def _refused(
     return respond(
         request, "book/refused.html", 409, session=session, reason=reason, others=others, distances=distances, now=now
     )
-
-
-async def _session(request: Request, now: datetime) -> Session:
-    session = await public_session(request.path_params["id"], now)
-    if session is None:
-        raise NotFound
-    return session

@@ -13,9 +13,10 @@ routes = [
     Route("/ateliers/departement/{code}", lists.department_index),
     Route("/ateliers/commune/{insee}", lists.commune_index),
     Route("/ateliers/theme/{code}", lists.theme_index),
-    Route("/ateliers/{id:int}.ics", feeds.session_ics),
-    Route("/ateliers/{id:int}", one.session_page),
+    Route("/ateliers/{session:session}.ics", feeds.session_ics),
+    Route("/ateliers/{session:session}", one.session_page),
     Route("/lieux/{id:int}", one.venue_page),
+    Route("/a/{id:int}", one.short_address),
     Route("/agenda.ics", feeds.agenda),
     Route("/sitemap.xml", feeds.sitemap),
 ]

@@ -13,7 +13,7 @@ from ateliers.workshops import Session
 def education_event(request: Request, session: Session, now: datetime) -> dict[str, Any]:
     """schema.org EducationEvent with what Google requires and recommends (CONVENTIONS §6.1); the venue's real offset."""
     base, venue, workshop = request.app.state.settings.base_url, session.venue, session.workshop
-    page = f"{base}/ateliers/{session.id}"
+    page = f"{base}/ateliers/{session.slug}"
     status = "EventScheduled"
     if session.called_off_at:
         status = "EventCancelled"

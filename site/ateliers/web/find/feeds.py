@@ -62,7 +62,7 @@ async def sitemap(request: Request) -> Response:
     now = utc_now()
     base = request.app.state.settings.base_url
     sessions = (
-        await Session.filter(published_at__lte=now, called_off_at__isnull=True, starts_at__gt=now)
+        await Session.filter(published_at__lte=now, called_off_at__isnull=True, starts_at__gt=now, private_key="")
         .order_by("starts_at")
         .limit(40_000)
         .values_list("id", "updated_at", "venue_id")

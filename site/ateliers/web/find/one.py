@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from ateliers.database import utc_now
 from ateliers.refusals import Gone, NotFound
 from ateliers.search import Search
+from ateliers.templating import url
 from ateliers.venues import Venue
 from ateliers.venues.hours import in_words
 from ateliers.web import maps
+from ateliers.web.addresses import named_session
 from ateliers.web.find.events import education_event
 from ateliers.web.find.places import distances, page_count, paged
 from ateliers.web.pages import respond
@@ -70,10 +72,16 @@ async def venue_page(request: Request) -> Response:
     )
 
 
-async def shown(request: Request, now: datetime) -> Session:
-    session = await public_session(request.path_params["id"], now)
-    if session is None:
+async def short_address(request: Request) -> Response:
+    """`/a/{id}`: what a poster has room for, and a phone camera reads."""
+    number = request.path_params["id"]
+    if await public_session(number, "", utc_now()) is None:
         raise NotFound
+    return RedirectResponse(url(f"/ateliers/{number}"), 302)
+
+
+async def shown(request: Request, now: datetime) -> Session:
+    session = await named_session(request, now)
     if session.ends_at + SHOWN_AFTER_END < now:
         raise Gone
     return session
