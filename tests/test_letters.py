@@ -195,7 +195,7 @@ def test_a_change_says_first_what_changed() -> None:
 
 
 def test_a_session_called_off_says_why_and_what_else_there_is() -> None:
-    others = [session(id=n, starts_at=datetime(2026, 12, 7 + n, 13, tzinfo=UTC)) for n in (1, 2, 3)]
+    others = [session(id=n, slug=str(n), starts_at=datetime(2026, 12, 7 + n, 13, tzinfo=UTC)) for n in (1, 2, 3)]
     message = letter("called_off", None, session(call_off_reason="La salle est inondée."), alternatives=others)
     for said in (text_of(message), html_of(message)):
         assert "La salle est inondée." in said
