@@ -14,7 +14,15 @@ from ateliers.web.pages import respond
 from geo.territories import DEPARTMENTS
 
 PAGES = ("accessibilite", "mentions-legales", "donnees-personnelles", "cookies", "plan-du-site", "aide")
-PRIVATE = ("/r/", "/*/r/", "/demo/", "/*/demo/", "/api/")  # as robots.txt writes them; `*` is a language
+PRIVATE = (
+    "/r/",
+    "/*/r/",
+    "/demo/",
+    "/*/demo/",
+    "/api/",
+    "/pro",
+    "/*/pro",
+)  # as robots.txt writes them; `*` is a language
 OUTBOX_LATE = timedelta(minutes=15)  # a letter that has been due for longer means that no worker delivers
 
 

@@ -77,9 +77,12 @@ def answer(request: Request, status: int, headers: dict[str, str] | None = None)
 
 
 def masked(path: str) -> str:
-    """A path that may be logged: what follows `/r/` opens somebody's booking."""
-    head, mark, _ = path.partition("/r/")
-    return f"{head}{mark}…" if mark else path
+    """A path that may be logged: what follows these opens somebody's booking, desk or calendar."""
+    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/"):
+        head, mark, _ = path.partition(door)
+        if mark:
+            return f"{head}{mark}…"
+    return path
 
 
 # A defect (any other exception) is answered by `middleware.Crashes`.

@@ -84,7 +84,12 @@ class SecurityHeaders:
 
 
 def _is_personal(path: str) -> bool:
-    return _opens_a_booking(path) or path.endswith("/reserver") or "/demo/" in path
+    return _opens_a_booking(path) or path.endswith("/reserver") or "/demo/" in path or is_desk(path)
+
+
+def is_desk(path: str) -> bool:
+    """Whether a path, with or without its language, is the counsellor's desk."""
+    return "/pro/" in f"{path}/"
 
 
 def _opens_a_booking(path: str) -> bool:

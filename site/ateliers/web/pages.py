@@ -15,6 +15,7 @@ def respond(
     request: Request, template: str, status: int = 200, headers: dict[str, str] | None = None, **context: Any
 ) -> HTMLResponse:
     """Render `template` with `context` and what every page knows of the request."""
+    context.setdefault("me", getattr(request.state, "me", None))
     here = Here(path=request.scope["path"], query=request.url.query, settings=request.app.state.settings)
     text = page(template, here, catalogue=modules, **context)
     return HTMLResponse(text, status, headers)

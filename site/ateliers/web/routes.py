@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ateliers.settings import Settings, resource_dir
-from ateliers.web import about, api, book, find, mailbox, maps, tiles
+from ateliers.web import about, api, book, desk, find, mailbox, maps, sign_in, tiles
 
 YEAR = 31_536_000
 
@@ -34,6 +34,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
         *maps.routes,
         *tiles.routes,
         *about.routes,
+        *sign_in.routes,
+        *desk.routes,
         *(mailbox.routes if settings.demo else []),
         Mount("/static", Static(directory=resource_dir("static"))),
     ]

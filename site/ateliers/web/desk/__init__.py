@@ -1,0 +1,8 @@
+"""The counsellor's desk: one module a sub-journey. Every route names who may use it."""
+
+from __future__ import annotations
+
+from ateliers.web.desk import week
+from ateliers.web.signed_in import DeskRoute
+
+routes: list[DeskRoute] = [*week.routes]
