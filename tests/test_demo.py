@@ -16,8 +16,8 @@ import pytest
 import ateliers.demo
 from ateliers.database import connection, open_database
 from ateliers.demo import ALWAYS, Loaded, is_empty, load
-from ateliers.demo.holidays import easter, is_holiday
 from ateliers.demo.words import SESSIONS, of
+from ateliers.holidays import public_holiday
 from ateliers.modules import MODULES, VENUE_KINDS
 from ateliers.people import Counsellor
 from ateliers.venues import Venue
@@ -113,7 +113,7 @@ async def test_sessions_are_believable(sqlite_url: str) -> None:
         assert wall.replace(tzinfo=session.venue.zone) == session.starts_at
         assert TODAY - timedelta(days=7) <= wall.date() < TODAY + timedelta(days=77)
         assert wall.isoweekday() == session.weekday < 7
-        assert not is_holiday(wall.date(), session.venue.department)
+        assert not public_holiday(wall.date(), session.venue.department)
         assert wall.time() in (
             {time(10)} if session.weekday == 6 else {time(9, 30), time(10), time(14), time(14, 30), time(18)}
         )
@@ -232,19 +232,6 @@ async def test_nowhere_to_hold_a_session_is_said_and_leaves_nothing(sqlite_url: 
         with pytest.raises(ValueError, match="no commune"):
             await load([], TODAY, NOW)
         assert await Counsellor.all().count() == 0
-
-
-def test_easter_and_the_days_counted_from_it() -> None:
-    assert [easter(year) for year in (2024, 2026, 2027, 2038)] == [
-        date(2024, 3, 31), date(2026, 4, 5), date(2027, 3, 28), date(2038, 4, 25),
-    ]  # fmt: skip
-    ascension, friday = date(2026, 5, 14), date(2026, 4, 3)
-    assert is_holiday(ascension, "23")
-    assert is_holiday(friday, "67")
-    assert not is_holiday(friday, "23")
-    assert is_holiday(date(2026, 12, 20), "974")
-    assert not is_holiday(date(2026, 12, 20), "23")
-    assert is_holiday(date(2027, 5, 1), "75")
 
 
 @pytest.mark.parametrize(

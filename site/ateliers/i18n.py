@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -155,7 +155,7 @@ def time_words(moment: datetime, zone: str) -> str:
     return clock_words(_wall(moment, zone))
 
 
-def clock_words(wall: datetime) -> str:
+def clock_words(wall: datetime | time) -> str:
     """The hour of a wall clock in words; `wall` is read as it is, zone or none."""
     pattern = gettext(WORDS["patterns"]["hour_minutes" if wall.minute else "hour"])
     text = dates.format_time(wall.replace(tzinfo=None), pattern, locale=locale(_language.get()))

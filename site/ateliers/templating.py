@@ -97,6 +97,7 @@ def _environment() -> Environment:
         day_short=i18n.day_short,
         date_words=i18n.date_words,
         time_words=i18n.time_words,
+        clock_words=i18n.clock_words,
         distance_words=i18n.distance_words,
         number=i18n.number_words,
         translated=i18n.gettext,

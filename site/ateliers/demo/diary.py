@@ -10,9 +10,9 @@ from random import Random
 
 from tortoise.backends.base.client import TransactionalDBClient
 
-from ateliers.demo.holidays import is_holiday
 from ateliers.demo.teams import Round
 from ateliers.demo.words import SESSIONS
+from ateliers.holidays import public_holiday
 from ateliers.modules import MODULES
 from ateliers.venues import Venue
 from ateliers.workshops import Session, Workshop
@@ -64,7 +64,7 @@ class Diary:
         drawn = []
         for offset in range(DAYS):
             day = self.today + timedelta(days=offset - DAYS_BEFORE)
-            if day.isoweekday() == 7 or is_holiday(day, round_.anchor.department):
+            if day.isoweekday() == 7 or public_holiday(day, round_.anchor.department):
                 continue
             saturday = day.isoweekday() == 6
             for part, hours in (_SATURDAY if saturday else _WEEKDAY).items():
