@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import week
+from ateliers.web.desk import publish, week
 from ateliers.web.signed_in import DeskRoute
 
-routes: list[DeskRoute] = [*week.routes]
+routes: list[DeskRoute] = [*week.routes, *publish.routes]
