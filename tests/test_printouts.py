@@ -25,6 +25,7 @@ from ateliers import printouts
 from ateliers.bookings import Booking
 from ateliers.i18n import using_language
 from ateliers.printouts import paper, pictures
+from ateliers.printouts.coast import is_on, land_in
 from ateliers.printouts.plan import HEIGHT, WIDTH, plan_around
 from ateliers.settings import resource_dir
 from ateliers.workshops import Session
@@ -450,6 +451,21 @@ def test_towns_stand_where_they_are(france: Gazetteer, commune: str) -> None:
     assert [town.km for town in plan.towns] == sorted(town.km for town in plan.towns)
     rows = sorted((round(town.text_y, 1), town.text_x) for town in plan.towns)
     assert len(set(rows)) == len(rows)
+
+
+def test_the_sea_is_drawn_where_there_is_one(france: Gazetteer) -> None:
+    assert plan_around(PLACES["Saint-Denis"], "Saint-Denis", france).land
+    assert not plan_around(PLACES["Guéret"], "Guéret", france).land
+    around = Box.around(PLACES["Saint-Denis"], 40)
+    land = land_in(around)
+    assert is_on(land, Point(-21.0, 55.4))  # in the cirques
+    assert not is_on(land, Point(-20.75, 55.4))  # off the north shore
+    for ring in land:
+        assert around.west - 1e-9 <= ring[:, 0].min() <= ring[:, 0].max() <= around.east + 1e-9
+        assert around.south - 1e-9 <= ring[:, 1].min() <= ring[:, 1].max() <= around.north + 1e-9
+    in_the_harbour = Point(48.36, -4.48)  # a venue that the rough shore puts into the water: then no shore at all
+    assert not is_on(land_in(Box.around(in_the_harbour, 20)), in_the_harbour)
+    assert not plan_around(in_the_harbour, "Brest", france).land
 
 
 def test_the_tokens_are_those_of_the_site() -> None:

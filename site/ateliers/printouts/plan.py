@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ateliers.printouts.coast import is_on, land_in
 from geo.communes import Commune, Gazetteer
 from geo.points import KM_PER_DEGREE, Box, Point, distance_km
 
@@ -21,6 +22,8 @@ _CANDIDATES = 60
 _LETTER = 0.56  # mean width of a letter, in its size
 _EDGE = 2.0
 _HERE = 0.14  # of the reach: nearer than that, the town's dot would hide under the pin
+
+_ROUGHEST = 5.0  # km of the bar below which the base map's shores, drawn so large, would be wrong to the eye
 
 Rectangle = tuple[float, float, float, float]
 
@@ -40,12 +43,16 @@ class Town:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `templates/printouts/plan.svg` draws. `bar` is the length of `bar_km`; `label` the name under the pin, or ""."""
+    """What `templates/printouts/plan.svg` draws. `bar` is the length of `bar_km`; `label` the name under the pin, or "".
+
+    `land` is the path of SVG of what is not sea; empty where all is land.
+    """
 
     towns: tuple[Town, ...]
     label: str
     bar_km: float
     bar: float
+    land: str = ""
     width: float = WIDTH
     height: float = HEIGHT
     text: float = TEXT
@@ -67,7 +74,33 @@ def plan_around(point: Point, commune: str, gazetteer: Gazetteer) -> Plan:
         if len(plan.towns) >= _ENOUGH:
             break
     assert plan is not None  # noqa: S101 - _REACHES is not empty
-    return plan
+    return replace(plan, land=_shores(point, plan))
+
+
+def _shores(point: Point, plan: Plan) -> str:
+    """The land of a plan. Left out where the base map is too rough: it would put the place, or a town, into the sea."""
+    if plan.bar_km < _ROUGHEST:
+        return ""
+    scale = plan.bar / plan.bar_km
+    frame = Box.around(point, math.hypot(WIDTH, HEIGHT) / 2 / scale * 1.1)
+    land = land_in(frame)
+    squeeze = math.cos(math.radians(point.lat))
+
+    def at(x: float, y: float) -> Point:
+        north, east = (HEIGHT / 2 - y) / scale, (x - WIDTH / 2) / scale
+        return Point(point.lat + north / KM_PER_DEGREE, point.lon + east / KM_PER_DEGREE / squeeze)
+
+    if not all(is_on(land, place) for place in (point, *(at(town.x, town.y) for town in plan.towns))):
+        return ""
+    if all(is_on(land, at(x * WIDTH / 8, y * HEIGHT / 6)) for x in range(9) for y in range(7)):
+        return ""  # no sea in sight: a border may be, which is another matter
+    paths = []
+    for ring in land:
+        x = WIDTH / 2 + (ring[:, 0] - point.lon) * squeeze * KM_PER_DEGREE * scale
+        y = HEIGHT / 2 - (ring[:, 1] - point.lat) * KM_PER_DEGREE * scale
+        corners = (f"{across:.1f} {down:.1f}" for across, down in zip(x.tolist(), y.tolist(), strict=True))
+        paths.append(f"M{'L'.join(corners)}z")
+    return "".join(paths)
 
 
 def _view(point: Point, commune: str, gazetteer: Gazetteer, reach: float) -> Plan:
