@@ -113,6 +113,12 @@ class Paper:
             found += [code.text for code in sorted(seen, key=lambda code: code.position.top_left.y)]
         return found
 
+    def lowest(self, last: str) -> float:
+        """Millimetres from the foot of the first page to the lowest letter of its text up to the word `last`."""
+        words = self.drawn[0].get_textpage()
+        end = words.get_text_range().index(last) + len(last)
+        return min(words.get_charbox(index)[1] for index in range(end)) / 72 * 25.4
+
     def letters_outside(self) -> list[str]:
         """Letters that are not wholly on the paper, 4 mm from its edge: printers draw no nearer."""
         outside = []
@@ -189,6 +195,9 @@ async def test_a_long_title_is_set_smaller_and_never_cut(
         assert len(page.pages) == 1
         assert title in page.text
         assert not page.letters_outside()
+        assert page.lowest("en avez un.") > (
+            76 if size == "A4" else 76 / math.sqrt(2)
+        )  # above the rule, the lower part
         words = page.drawn[0].get_textpage()
         _, bottom, _, top = words.get_charbox(words.get_text_range().index(title[:5]))
         tall[title] = (top - bottom) / 72 * 25.4 * (1 if size == "A4" else math.sqrt(2))

@@ -43,8 +43,7 @@ def _print(pages: Iterable[str]) -> bytes:
         document = html.render(**alike)
         if len(document.pages) == 1:
             break
-    # `pdf_variant` alone would write the metadata of PDF/UA without the tags: their default is not None.
-    pdf: bytes = document.write_pdf(pdf_variant="pdf/ua-1", pdf_tags=True)
+    pdf: bytes = document.write_pdf(pdf_variant="pdf/ua-1")
     return pdf
 
 
