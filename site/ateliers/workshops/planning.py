@@ -107,6 +107,12 @@ async def plan(
         return await Session.filter(workshop__form_key_hash=_hashed(form_key)).order_by("starts_at")
 
 
+async def planned(me: Standing, form_key: str) -> Session | None:
+    """The first session that this very form made already; None when it made none."""
+    mine = Session.filter(workshop__form_key_hash=_hashed(form_key), counsellor_id=me.id)
+    return await mine.order_by("starts_at").first()
+
+
 async def _plan(
     tx: TransactionalDBClient,
     content: Content,

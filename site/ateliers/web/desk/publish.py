@@ -23,7 +23,7 @@ from ateliers.web.signed_in import DeskRoute, Rule
 from ateliers.workshops import Session
 from ateliers.workshops.access import hosted_by, session_run_by
 from ateliers.workshops.conflicts import Conflict, conflicts
-from ateliers.workshops.planning import Content, Terms, colleagues, engagements, plan
+from ateliers.workshops.planning import Content, Terms, colleagues, engagements, plan, planned
 from ateliers.workshops.series import BadRule, Occurrence, occurrence, occurrences
 
 BLANK = "libre"
@@ -101,6 +101,8 @@ async def send(request: Request, me: Standing) -> Response:
     async with request.form(max_files=0, max_fields=400) as data:
         form, key, step = SessionForm(data), str(data.get("cle", "")), str(data.get("etape", ""))
         chosen = {str(value) for value in data.getlist("jour")}
+    if done := await planned(me, key):
+        return RedirectResponse(url(f"/pro/ateliers/{done.id}"), 303)
     places = await places_of(me, now)
     valid = form.validate()
     venue = await _venue(form) if valid else None
@@ -192,6 +194,12 @@ async def places_of(me: Standing, now: datetime, *, also: Sequence[Place] = ()) 
     return [place for place in found.values() if place.venue.withdrawn_at is None]
 
 
+async def employers_of(me: Standing) -> list[tuple[str, str]]:
+    """One's employers of today as choices."""
+    found = await Organisation.filter(id__in=list(me.works_for)).order_by("name")
+    return [(str(each.id), each.name) for each in found]
+
+
 async def _form_page(
     request: Request, me: Standing, form: SessionForm, places: list[Place], now: datetime, *, status: int = 200,
     stale: bool = False,
@@ -202,8 +210,9 @@ async def _form_page(
     return respond(
         request, "desk/session_form.html", status, form=form, places=places, lengths=LENGTHS, stale=stale,
         key=new_form_key(request.app.state.secret, f"plan:{me.id}", now), colleagues=await colleagues(me, now),
-        session=None, scope_count=0, action=f"/pro/ateliers/nouveau/{request.path_params['module']}",
-        employers=await Organisation.filter(id__in=list(me.works_for)).order_by("name") if me.works_for else [],
+        session=None, version=0, scope="one", scope_count=0, overtaken=False,
+        action=f"/pro/ateliers/nouveau/{request.path_params['module']}",
+        employers=await employers_of(me),
         today=now.date().isoformat(),
     )  # fmt: skip
 
