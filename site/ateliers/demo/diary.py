@@ -113,11 +113,11 @@ class Diary:
         elif not state and rng.random() < 0.03:
             session.moved_at = session.updated_at = _noon(self.today - timedelta(days=rng.randint(8, 12)))
             before = slot.wall + timedelta(days=rng.choice((7, 14, 2, 1)))
-            session.previous_starts_at = before.replace(tzinfo=venue.zone)
+            session.previous_starts_at = before.replace(tzinfo=venue.zone).astimezone(UTC)
             session.sequence = 1
         elif not state and rng.random() < 0.06:
             eve = datetime.combine(slot.wall.date() - timedelta(days=1), time(12))
-            session.booking_closes_at = eve.replace(tzinfo=venue.zone)
+            session.booking_closes_at = eve.replace(tzinfo=venue.zone).astimezone(UTC)
         self.planned.append(session)
 
     def _workshop(self, venue: Venue, module: str) -> Workshop:
