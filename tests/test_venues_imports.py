@@ -68,6 +68,7 @@ TOWNS = Towns(
         Town("75056", "Paris", ("75005", "75018"), Point(48.8589, 2.347)),
         Town("75118", "Paris 18e Arrondissement", ("75018",), Point(48.8925, 2.3444), parent="75056"),
         Town("97204", "Le Carbet", ("97221",), Point(14.71, -61.17)),
+        Town("97299", "Case-Test", ("97222",), Point(14.60, -61.05)),
         Town("97411", "Saint-Denis", ("97400",), Point(-20.93, 55.44)),
         Town("97308", "Saint-Georges", ("97313",), Point(3.60, -51.90)),
         Town("97314", "Ouanary", ("97380",), Point(4.21, -51.67)),
@@ -130,7 +131,21 @@ async def test_a_second_import_changes_nothing(database: str) -> None:
         ({"latitude": 0, "longitude": 0}, "coordinates_missing", {"lat": 46.1704, "position": "repaired"}),
         ({"latitude": 6861432.1}, "coordinates_missing", {"lat": 46.1704, "position": "repaired"}),
         ({"latitude": 43.5, "longitude": 5.4}, "coordinates_far", {"lon": 1.8731, "position": "repaired"}),
-        ({"code_insee": "23999"}, "coordinates_far", {"lat": 46.30, "position": "approximate"}),
+        (
+            {"code_insee": "23999", "latitude": 43.5, "longitude": 5.4},
+            "coordinates_far",
+            {"lat": 46.30, "position": "approximate"},
+        ),
+        (
+            {"code_insee": "", "commune": "Carbet", "code_postal": "97222", "latitude": 14.71, "longitude": -61.17},
+            "commune_by_name",
+            {"insee": "97204", "commune": "Le Carbet", "position": "given"},
+        ),
+        (
+            {"code_insee": "", "commune": "Le Port", "code_postal": "97222", "latitude": 14.70, "longitude": -61.16},
+            "commune_guessed",
+            {"insee": "97204", "lat": 14.70, "position": "given"},
+        ),
         (
             {"code_insee": "97204", "code_postal": 97221, "latitude": "14,71", "longitude": "61.17"},
             "longitude_sign",
