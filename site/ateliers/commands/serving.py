@@ -9,6 +9,7 @@ import click
 import uvicorn
 
 from ateliers import database
+from ateliers.commands.starting import check, check_communes, check_database, refresh
 from ateliers.settings import Settings, load_settings
 
 
@@ -18,11 +19,8 @@ def up() -> None:
     settings = load_settings()
     if settings.workers > 1:
         raise click.UsageError("`up` runs one process: with WORKERS above 1, start `serve` and `work` instead")
-    from ateliers.commands.setting_up import build_communes
-
-    if not settings.communes_path.exists():
-        click.echo("Building the gazetteer of communes…")
-        click.echo(f"  {asyncio.run(build_communes(settings)).communes} communes")
+    check(settings)
+    refresh(settings)
     applied = asyncio.run(database.migrate(settings.database_url))
     if applied:
         click.echo(f"Database ready: {', '.join(applied)}")
@@ -45,8 +43,9 @@ def serve(with_worker: bool) -> None:
     settings = load_settings()
     if with_worker and settings.workers > 1:
         raise click.UsageError("--with-worker needs WORKERS=1: start `ateliers work` beside it instead")
-    if not settings.communes_path.exists():
-        raise click.ClickException(f"{settings.communes_path} is missing: run `ateliers communes update`")
+    check(settings)
+    check_communes(settings)
+    asyncio.run(check_database(settings))
     _run(settings, with_worker=with_worker)
 
 
