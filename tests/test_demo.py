@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 import ateliers.demo
+from ateliers.bookings import AttendanceMark, Booking, by_token
+from ateliers.bookings.tokens import manage_token
 from ateliers.database import connection, open_database
 from ateliers.demo import ALWAYS, Loaded, has_run_its_course, is_all_invented, is_empty, load
 from ateliers.demo.words import SESSIONS, of
 from ateliers.holidays import public_holiday
 from ateliers.modules import MODULES, VENUE_KINDS
-from ateliers.people import Counsellor, Organisation, Stay
+from ateliers.people import Coordination, Counsellor, Organisation, Stay
 from ateliers.venues import Venue
 from ateliers.workshops import Session, Workshop
 from geo.communes import Commune
@@ -304,3 +306,25 @@ def test_python_speaks_no_french() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
         ]
         assert not [text for text in strings if re.search("[à-ÿœÀ-Þ]", text)], path.name
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("database")
+async def test_every_place_taken_is_somebodys_and_the_desk_has_people() -> None:
+    secret = b"a secret of the tests, long enough"
+    await load(gazetteer(), TODAY, sessions=300, secret=secret)
+    for session in await Session.all().prefetch_related("bookings"):
+        assert session.seats_taken == sum(booking.seats for booking in session.bookings), session.id
+    booking = await Booking.exclude(email="").first()
+    assert booking is not None
+    assert (await by_token(manage_token(booking.uid, secret))).id == booking.id
+    assert {b.email.partition("@")[2] for b in await Booking.exclude(email="")} == {"courriel.example"}
+    over = await Session.filter(ends_at__lt=datetime.combine(TODAY, time(5), UTC), called_off_at__isnull=True)
+    marked = set(await AttendanceMark.all().values_list("booking__session_id", flat=True))
+    assert marked == {session.id for session in over if session.seats_taken}
+    assert await Stay.filter(role="manager").count() == 1
+    assert await Coordination.all().count() == 1
+    before = await Booking.all().count()
+    await load(gazetteer(), TODAY + timedelta(days=70), sessions=300, secret=secret)
+    assert await Booking.all().count() > before
+    assert await Stay.filter(role="manager").count() == 1

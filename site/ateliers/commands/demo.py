@@ -110,6 +110,7 @@ async def _load(
                 seed=seed,
                 sessions=sessions,
                 places=places,
+                secret=settings.secret(),
                 progress=lambda done, total: _advance(bar, done, total),
             )
 

@@ -31,7 +31,10 @@ def up() -> None:
     click.echo(f"\n  Site      {settings.base_url}/")
     if settings.demo and settings.mail_url.startswith("maildir:"):
         click.echo(f"  Mailbox   {settings.base_url}/demo/courrier")
-    click.echo("  Host      .venv/bin/ateliers session --help    (move a session or call it off; the letters follow)")
+    if settings.demo:
+        click.echo(
+            f"  Desk      {settings.base_url}/pro/connexion    as amina.1@ateliers.example, whose link is in the mailbox"
+        )
     click.echo(f"  Try       {settings.base_url}/ateliers?ou=Gu%C3%A9ret&theme=intelligence_artificielle\n")
     _run(settings, with_worker=True)
 

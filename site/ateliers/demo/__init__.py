@@ -15,6 +15,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import Q
 
 from ateliers.database import unit_of_work
+from ateliers.demo.desks import furnish, people_it
 from ateliers.demo.diary import Diary, write_workshops
 from ateliers.demo.places import NEAR_KM, SOURCE, Inventor, Town, choose_anchors, towns_of
 from ateliers.demo.teams import DOMAIN, Round, hire
@@ -72,19 +73,21 @@ async def load(
     venues: int = 600,
     sessions: int = 4000,
     places: Sequence[Venue] | None = None,
+    secret: bytes | None = None,
     progress: Progress | None = None,
 ) -> Loaded:
     """Write the demonstration into the open database, all of it or nothing.
 
     `places` are saved venues to hold the sessions in, instead of `venues` invented ones. There are at least as many
     counsellors as départements with venues. A counsellor has at most about 190 sessions in the twelve weeks, so a
-    larger `sessions` gives fewer, and the promised towns have theirs whatever it says: `Loaded` tells.
+    larger `sessions` gives fewer, and the promised towns have theirs whatever it says: `Loaded` tells. With the site's
+    `secret`, the places taken have bookings, whose links open; without it, they are numbers alone.
 
     Upon a demonstration of before, it adds twelve weeks: counsellors, venues and workshops are found again, nothing is
     deleted, and nobody is in two places at once. Raises ValueError when there is nowhere to hold a session in.
     """
     rng = Random(seed)  # noqa: S311 - no secret is drawn from it
-    return await unit_of_work(_load, gazetteer, today, rng, counsellors, venues, sessions, places, progress)
+    return await unit_of_work(_load, gazetteer, today, rng, counsellors, venues, sessions, places, secret, progress)
 
 
 async def _load(
@@ -96,6 +99,7 @@ async def _load(
     venue_count: int,
     session_count: int,
     places: Sequence[Venue] | None,
+    secret: bytes | None,
     progress: Progress | None,
 ) -> Loaded:
     everywhere = towns = towns_of(gazetteer)
@@ -128,6 +132,9 @@ async def _load(
         await Session.bulk_create(planned[start : start + _CHUNK], using_db=tx)
         if progress is not None:
             progress(min(start + _CHUNK, len(planned)), len(planned))
+    await furnish(tx, rounds, today)
+    if secret is not None:
+        await people_it(tx, rng, secret, today)
     return Loaded(len(rounds), len(venues), len(diary.workshops), len(planned), _without(everywhere, rounds))
 
 

@@ -111,6 +111,7 @@ class Diary:
             workshop_id=workshop.id,
             venue_id=venue.id,
             counsellor_id=round_.counsellor.id,
+            organisation_id=round_.employer_id,
             capacity=rng.choice((8, 10, 12)) if state == "open" else rng.randint(6, 12),
             published_at=opened + timedelta(hours=3),
             created_at=opened,

@@ -32,6 +32,7 @@ class Round:
     anchor: Town
     venues: tuple[Venue, ...]
     home: tuple[Venue, ...]
+    employer_id: int
 
 
 async def hire(
@@ -62,7 +63,7 @@ async def hire(
             await counsellor.save(using_db=tx)
             await Stay.create(using_db=tx, counsellor=counsellor, organisation=employer, since=hired.date())
         home = tuple(venue for venue in near if venue.insee == anchor.insee)
-        rounds.append(Round(counsellor, anchor, near, home or near[:1]))
+        rounds.append(Round(counsellor, anchor, near, home or near[:1], employer.id))
     return rounds
 
 
