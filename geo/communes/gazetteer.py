@@ -75,8 +75,9 @@ class Gazetteer:
     def suggest(self, text: str, limit: int = 8) -> list[Suggestion]:
         """What the text may be the beginning of, best first, whatever its accents, hyphens and case.
 
-        A whole name comes before one that begins like the text, then a name of which a word does, then the text
-        inside a name, then one typo; among equals, the biggest first. Digits find postcodes and départements.
+        A whole name comes before one that begins like the text, then a name of which a word does, then a whole name
+        with one typo, then the text inside a name, then other typos; among equals, the biggest first. Digits find
+        postcodes and départements.
         Never fails, whatever the text.
         """
         return list(self._suggest(" ".join(text[:LONGEST].split()), limit))

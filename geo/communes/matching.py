@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import islice
 
-from geo.communes.names import LITTLE_WORDS, is_one_edit_away
+from geo.communes.names import LITTLE_WORDS
 from geo.communes.table import Table
 
 _FEW = 300
@@ -31,10 +31,17 @@ class Match(IntEnum):
     BEGINS = 1
     WORD_BEGINS = 2
     WORDS_APART = 3
-    INSIDE = 4
-    TYPO = 5
-    TYPO_AT_FIRST = 6
+    WHOLE_BUT_TYPO = 4
+    """The whole name, one typo away: likelier meant than a longer name, or letters within another."""
+    INSIDE = 5
+    TYPO = 6
+    TYPO_AT_FIRST = 7
     """A first letter is seldom wrong."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether every letter typed is in the name."""
+        return self not in (Match.WHOLE_BUT_TYPO, Match.TYPO, Match.TYPO_AT_FIRST)
 
 
 class Names:
@@ -58,7 +65,7 @@ class Names:
             return []
         essential = _essential(spelt)
         found = {rank for rank in self._with_words(spelt) if _essential(self._name(rank)) == essential}
-        found.update(rank for rank in self._with_typo(spelt) if is_one_edit_away(spelt, self._name(rank)))
+        found.update(self._with_typo(spelt)[0])
         return sorted(found)
 
     def matching(self, spelt: str, limit: int) -> list[tuple[Match, int]]:
@@ -78,10 +85,14 @@ class Names:
             add(how, ranks)
         if len(found) < limit and " " in spelt:
             add(Match.WORDS_APART, self._with_words(spelt))
+        near: list[int] = []
+        if len(found) < limit and len(typed) >= _SHORTEST_WITH_TYPO and Match.EXACT not in found.values():
+            whole, near = self._with_typo(spelt)
+            add(Match.WHOLE_BUT_TYPO, (rank for rank in whole if self._text[self._starts[rank]] == typed[0]))
+            near = [*whole, *near]
         if len(found) < limit and len(typed) >= _SHORTEST_INSIDE:
             add(Match.INSIDE, self._scan(typed, 0))
-        if len(found) < limit and len(typed) >= _SHORTEST_WITH_TYPO and Match.EXACT not in found.values():
-            near = self._with_typo(spelt)
+        if len(found) < limit and near:
             add(Match.TYPO, (rank for rank in near if self._text[self._starts[rank]] == typed[0]))
             add(Match.TYPO_AT_FIRST, near)
         return sorted((how, rank) for rank, how in found.items())
@@ -116,9 +127,10 @@ class Names:
         ranks = {self._rank(at) for at in self._words[first:last]}
         return sorted(rank for rank in ranks if _has_all(f" {self._name(rank)}", rest))
 
-    def _with_typo(self, spelt: str) -> list[int]:
-        """Names of which a part, from the beginning of a word, begins with the text but for one typo."""
+    def _with_typo(self, spelt: str) -> tuple[list[int], list[int]]:
+        """Names that are the text but for one typo; and those of which a part, from a word on, begins so."""
         ranks: set[int] = set()
+        whole: set[int] = set()
         typed = spelt.encode()
         low, high = 0, len(self._words)
         for at in range(len(typed) + 1):
@@ -133,11 +145,15 @@ class Names:
                 if other == typed:
                     continue
                 first, last = self._span(other, low, high)
+                if first < last:
+                    start, end = self._span(other + b"\n", first, last)
+                    ends = ((place, self._rank(place)) for place in self._words[start:end])
+                    whole.update(rank for place, rank in ends if self._starts[rank] == place)
                 if last - first > _FEW:
                     ranks.update(islice(self._scan(b"\n" + other, 1), _MANY))
                 else:
                     ranks.update(map(self._rank, self._words[first:last]))
-        return sorted(ranks)
+        return sorted(whole), sorted(ranks)
 
     def _span(self, beginning: bytes, low: int, high: int) -> tuple[int, int]:
         """Where, between ``low`` and ``high`` of the alphabetical words, those with this beginning are."""

@@ -57,7 +57,10 @@ def spellings_of_beginning(text: str) -> list[str]:
 
 
 def _is_arrondissement(token: str) -> bool:
-    return "arrondissement".startswith(token) or token in {"arrdt", "ardt", "arrt"}
+    if "arrondissement".startswith(token) or token in {"arrdt", "ardt", "arrt"}:
+        return True
+    beginnings = ("arrondissement"[:size] for size in range(len(token) - 1, len(token) + 2))
+    return len(token) > 5 and any(is_one_edit_away(token, beginning) for beginning in beginnings)
 
 
 def is_one_edit_away(typed: str, name: str) -> bool:

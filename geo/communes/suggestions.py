@@ -30,7 +30,7 @@ PARIS = "75"
 class Suggestion:
     """One line of the list. ``label`` is what goes into the field: ``Gazetteer.find`` reads it back (for a
     département, ``department_named``). ``detail`` tells homonyms apart. ``code`` is an INSEE code, a postcode or
-    a département's number.
+    a département's number. Not ``sure``: one typo away from what was typed.
     """
 
     kind: Literal["commune", "postcode", "department"]
@@ -39,6 +39,7 @@ class Suggestion:
     detail: str
     point: Point | None
     department: str
+    sure: bool = True
 
 
 class Suggestions:
@@ -54,8 +55,8 @@ class Suggestions:
         typed = fold(text)
         if limit < 1 or not typed:
             return []
-        if _DIGITS.fullmatch(typed):
-            found = self._of_digits(typed)
+        if _DIGITS.fullmatch(digits := typed.replace(" ", "")):  # "23 000", as amounts are written
+            found = self._of_digits(digits)
         elif coded := department_coded(typed):
             found = iter((_department(coded),))
         elif matches := self._of_name(text, limit):
@@ -75,10 +76,12 @@ class Suggestions:
         lines.sort(key=lambda line: line[:2])
         # "La Réunion" is also a village: near things by typo are noise once something matches in full.
         if lines and lines[0][0] is Match.EXACT:
-            lines = [line for line in lines if line[0] < Match.TYPO]
+            lines = [line for line in lines if line[0].is_sure]
         return [
-            _department(what) if isinstance(what, Department) else self._commune(self._table.commune(what))
-            for _, _, what in lines[:limit]
+            _department(what)
+            if isinstance(what, Department)
+            else self._commune(self._table.commune(what), sure=how.is_sure)
+            for how, _, what in lines[:limit]
         ]
 
     def _of_name_and_department(self, typed: str) -> Iterator[Suggestion]:
@@ -137,7 +140,7 @@ class Suggestions:
         parents = {commune.parent for commune in communes}
         return [commune for commune in communes if commune.insee not in parents]
 
-    def _commune(self, commune: Commune, postcode: str | None = None) -> Suggestion:
+    def _commune(self, commune: Commune, postcode: str | None = None, *, sure: bool = True) -> Suggestion:
         department = DEPARTMENTS[commune.department]
         # A town of many postcodes, such as Paris, is better told by its region than by the first of them.
         few = 0 < len(commune.postcodes) <= 6
@@ -149,6 +152,7 @@ class Suggestions:
             detail=f"{department.name}, {second}",
             point=commune.point,
             department=commune.department,
+            sure=sure,
         )
 
 

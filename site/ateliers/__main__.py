@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import click
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from ateliers.database import DatabaseUnusable
 from ateliers.settings import SettingsError
@@ -70,6 +70,10 @@ def main(argv: list[str] | None = None) -> Any:
         click.echo(str(error), err=True)
     except DatabaseUnusable as error:
         click.echo(f"DATABASE_URL cannot be used: {error}.", err=True)
+    except OperationalError as error:
+        if type(error) is not OperationalError:
+            raise  # a row that is missing, or is there twice: a fault of ours
+        click.echo(f"The database cannot answer: {error}. Where tables are missing, run: ateliers migrate", err=True)
     except (ConnectionError, DBConnectionError) as error:
         click.echo(f"DATABASE_URL: the database does not answer ({type(error).__name__}).", err=True)
     sys.exit(2)

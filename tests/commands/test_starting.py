@@ -128,6 +128,30 @@ def test_serving_wants_a_migrated_database(tmp_path: Path) -> None:
     asyncio.run(check_database(world.settings(database_url=url)))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["communes", "update", "--packages"], "VAR_DIR cannot be used: "),
+        (["venues", "import", __file__], "VAR_DIR cannot be used: "),
+        (["venues", "export", "-"], "The database cannot answer: "),
+        (["letters"], "The database cannot answer: "),
+    ],
+)
+def test_other_commands_say_it_too(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("VAR_DIR", f"{__file__}/var")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_serving_wants_readable_communes(tmp_path: Path) -> None:
     settings = world.settings(var_dir=tmp_path)
     with pytest.raises(click.ClickException, match="ateliers communes update"):

@@ -1,6 +1,7 @@
 """The gazetteer: what people type finds where they mean, from the table of the published packages."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -235,7 +236,7 @@ def test_suggest(france: Gazetteer, typed: str, first: str) -> None:
     assert labels(france.suggest(typed))[:1] == [first]
 
 
-def test_exact_then_beginnings_then_words_then_inside_then_typos(france: Gazetteer) -> None:
+def test_exact_then_beginnings_then_words_then_whole_but_a_typo_then_inside_then_typos(france: Gazetteer) -> None:
     found = labels(france.suggest("bourg", limit=400))
     assert found[:3] == ["Bourg (33)", "Bourg (52)", "Bourges (18)"]
     order = [found.index(label) for label in ("Bourges (18)", "Bourgueil (37)", "Le Bourget (93)", "Strasbourg (67)")]
@@ -243,7 +244,50 @@ def test_exact_then_beginnings_then_words_then_inside_then_typos(france: Gazette
     renes = labels(france.suggest("renes"))
     assert renes[0] == "Renescure (59)"
     assert "Rennes (35)" in renes[1:]
-    assert labels(france.suggest("guret"))[:2] == ["Séguret (84)", "Guéret (23)"]
+    guret = labels(france.suggest("guret"))
+    assert guret[0] == "Guéret (23)"
+    assert "Séguret (84)" in guret
+
+
+def test_one_typo_leaves_almost_every_commune_in_the_list(france: Gazetteer) -> None:
+    """1,500 communes, one letter wrong, missing, too many, or swapped with its neighbour; not the first letter."""
+    rng = random.Random(5)  # noqa: S311
+    missed = []
+    for commune in rng.sample(list(france), 1500):
+        name, letter = commune.name, rng.choice("abcdefghijklmnopqrstuvwxyz")
+        at = rng.randrange(1, len(name))
+        typed = rng.choice(
+            (
+                name[:at] + letter + name[at + 1 :],
+                name[:at] + name[at + 1 :],
+                name[:at] + letter + name[at:],
+                name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :],
+            )
+        )
+        if commune.insee not in {suggestion.code for suggestion in france.suggest(typed)}:
+            missed.append((name, typed))
+    # Those left have three letters, or seven homonyms, or became another commune's name.
+    assert len(missed) < 40, missed
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("Codn", "Corn (46)"),
+        ("Glise", "Glisy (80)"),
+        ("Lyon 8e arrondisement", "Lyon 8e Arrondissement (69)"),
+        ("Dommartzn", "Dommartin (69)"),
+    ],
+)
+def test_a_whole_name_with_a_typo_comes_before_longer_ones(france: Gazetteer, typed: str, first: str) -> None:
+    found = france.suggest(typed)
+    assert first in [suggestion.label for suggestion in found[:4]]
+    assert typed.startswith("Lyon") or not found[0].sure
+
+
+@pytest.mark.parametrize(("typed", "same"), [("23 000", "23000"), ("20 000", "20000"), ("23 0", "230")])
+def test_a_postcode_may_hold_a_space(france: Gazetteer, typed: str, same: str) -> None:
+    assert france.suggest(typed) == france.suggest(same) != []
 
 
 def test_homonyms_are_told_apart(france: Gazetteer) -> None:

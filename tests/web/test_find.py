@@ -263,6 +263,42 @@ async def test_suggestions_know_communes_and_venues(site: Visitor) -> None:
     assert (await site.get("/api/v1/suggest?q=")).response.json() == {"suggestions": []}
 
 
+async def test_a_venue_is_suggested_before_what_nearly_fits_and_beside_what_does(site: Visitor) -> None:
+    for number in range(9):
+        await world.venue(name=f"Gueretz Atelier {number}")
+        await world.venue(name=f"Maison de Saint-Martin {number}", commune="Guéret")
+    near = (await site.get("/api/v1/suggest?q=gueretz")).response.json()["suggestions"]
+    assert [s["kind"] for s in near] == ["venue"] * 8
+    full = (await site.get("/api/v1/suggest?q=saint-martin")).response.json()["suggestions"]
+    assert [s["kind"] == "venue" for s in full] == [False] * 5 + [True] * 3
+
+
+async def test_a_venue_is_found_by_its_name_without_javascript(site: Visitor) -> None:
+    await world.build()
+    what = await world.workshop()
+    nantes = {
+        "postcode": "44000",
+        "commune": "Nantes",
+        "insee": "44109",
+        "department": "44",
+        "lat": 47.218,
+        "lon": -1.554,
+    }
+    library = await world.venue(name="Médiathèque Jules-Verne", **nantes)
+    await world.session(library, what, _wall(3))
+    page = await site.get("/ateliers?ou=M%C3%A9diath%C3%A8que+Jules-Verne")
+    assert page.h1 == "Ateliers près de Médiathèque Jules-Verne, 44000 Nantes"
+    assert "1 atelier à moins de 20 km" in page.text
+    assert "Vous vouliez dire" not in page.text
+
+    other = await world.venue(name="Médiathèque Jules-Verne")
+    several = await site.get("/ateliers?ou=mediatheque+jules+verne")
+    assert "Vous vouliez dire" in several.text
+    [link] = [href for href in several.links() if "Jules-Verne" in href and f"{other.postcode}" in href]
+    assert (await site.get(link)).h1 == "Ateliers près de Médiathèque Jules-Verne, 23000 Guéret"
+    assert "introuvable" in (await site.get("/ateliers?ou=M%C3%A9diath%C3%A8que+Inconnue")).text
+
+
 async def test_a_theme_names_the_departements_that_have_some(site: Visitor) -> None:
     cast = await world.build()
     await world.session(cast.gueret, cast.workshop, _wall(5))

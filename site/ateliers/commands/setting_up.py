@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ateliers import database
+from ateliers.commands.starting import check_var_dir
 from ateliers.settings import Settings, load_settings, resource_dir
 from geo.communes.official import OFFICIAL_SOURCES, SourceRefused, update_communes
 from geo.communes.packages import build_from_packages
@@ -69,6 +70,7 @@ def communes() -> None:
 def update(files: tuple[Path, ...], packages: bool) -> None:
     """Build the gazetteer: from FILES saved from geo.api.gouv.fr, else from that API, else from the published packages."""
     current = load_settings()
+    check_var_dir(current)
     built = asyncio.run(build_communes(current, files=files, packages=packages))
     click.echo(
         f"{built.communes} communes in {current.communes_path}, {built.approximate} of them placed approximately."

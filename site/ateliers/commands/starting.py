@@ -20,10 +20,15 @@ def check(settings: Settings) -> None:
         outbox.open_transport(settings.mail_url)
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    _check_folder(settings.var_dir, "VAR_DIR")
+    check_var_dir(settings)
     scheme, _, folder = settings.mail_url.partition(":")
     if scheme == "maildir":
         _check_folder(Path(folder.removeprefix("//")), "MAIL_URL")
+
+
+def check_var_dir(settings: Settings) -> None:
+    """Raise `SettingsError` where nothing can be written in it."""
+    _check_folder(settings.var_dir, "VAR_DIR")
 
 
 def _check_folder(folder: Path, setting: str) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import click
 
+from ateliers.commands.starting import check_var_dir
 from ateliers.database import open_database, utc_now
 from ateliers.demo.places import SOURCE
 from ateliers.settings import Settings, load_settings
@@ -58,9 +59,10 @@ def import_(file: str, source: str | None, report: Path | None) -> None:
     if not 0 < len(source) <= 60:
         raise click.BadParameter("write a name of 1 to 60 characters", param_hint="--source")
     settings = load_settings()
+    if report is None:
+        check_var_dir(settings)
     report = report or settings.var_dir / f"import-{re.sub(r'[^A-Za-z0-9_.-]+', '-', source).removesuffix('.csv')}.csv"
     try:
-        settings.var_dir.mkdir(parents=True, exist_ok=True)
         journal = report.open("w", encoding="utf-8-sig", newline="")
     except OSError as error:
         raise click.BadParameter(f"{report} cannot be written: {error.strerror}", param_hint="--report") from None

@@ -21,6 +21,7 @@ from geo.mercator import fitting_zoom, snapped
 from geo.points import Box
 
 MOST_SUGGESTIONS = 8
+LINES_FOR_VENUES = 3
 NEXT_SESSIONS = 3
 
 
@@ -77,20 +78,22 @@ async def suggest(request: Request) -> Response:
     """Places and venues for what has been typed so far: `q`, at most 100 characters."""
     text = request.query_params.get("q", "")[:100]
     places = request.app.state.gazetteer.suggest(text, limit=MOST_SUGGESTIONS)
-    items: list[dict[str, Any]] = [
-        {"kind": place.kind, "label": place.label, "detail": place.detail, "code": place.code} for place in places
+    found = await find_by_name(text, MOST_SUGGESTIONS) if len(text.strip()) >= 4 else []
+    venues = [
+        {"kind": "venue", "label": v.name, "detail": f"{v.postcode} {v.commune}", "code": str(v.id)} for v in found
     ]
-    if len(text.strip()) >= 4 and len(items) < MOST_SUGGESTIONS:
-        for venue in await find_by_name(text, MOST_SUGGESTIONS - len(items)):
-            items.append(
-                {
-                    "kind": "venue",
-                    "label": venue.name,
-                    "detail": f"{venue.postcode} {venue.commune}",
-                    "code": str(venue.id),
-                }
-            )
-    return _json(request, {"suggestions": items}, max_age=300)
+    sure, perhaps = (
+        [
+            {"kind": place.kind, "label": place.label, "detail": place.detail, "code": place.code}
+            for place in places
+            if place.sure is wanted
+        ]
+        for wanted in (True, False)
+    )
+    # A venue that bears these words is likelier than a commune that nearly does; it never hides those that do.
+    room = MOST_SUGGESTIONS - min(len(venues), LINES_FOR_VENUES)
+    items = [*sure[:room], *venues, *perhaps, *sure[room:]]
+    return _json(request, {"suggestions": items[:MOST_SUGGESTIONS]}, max_age=300)
 
 
 def _viewport(request: Request) -> tuple[Box, int]:

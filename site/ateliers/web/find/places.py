@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from starlette.requests import Request
 
 from ateliers.search import PAGE_SIZE, Search
+from ateliers.venues import Venue
+from ateliers.venues.names import find_by_name, plain
 from ateliers.workshops import Session
 from geo.geocoding import GeocoderDown, Place, Unlocated
 from geo.geocoding.places import place_of_commune
 from geo.points import Point, distance_km
+
+MOST_VENUES = 7  # of one name: the first is searched around, the others are offered
 
 
 async def located(request: Request, search: Search) -> tuple[Search, list[Place]]:
@@ -28,14 +33,47 @@ async def located(request: Request, search: Search) -> tuple[Search, list[Place]
         return replace(search, commune="", where=search.commune, complaints=complaints | {"ou": "unlocated"}), []
     if not search.where:
         return search, []
+    if venue := await _labelled(search.where):
+        return replace(search, place=place_of_venue(venue)), []
     try:
         places = await request.app.state.geocoder.locate(search.where)
     except Unlocated:
-        return replace(search, complaints=complaints | {"ou": "unlocated"}), []
+        places = await _venues(search.where)
+        if not places:
+            return replace(search, complaints=complaints | {"ou": "unlocated"}), []
     except GeocoderDown as down:
+        if places := await _venues(search.where):
+            return replace(search, place=places[0]), places[1:]
         code = "geocoder_down_commune" if down.fallback else "geocoder_down"
         return replace(search, place=down.fallback, complaints=complaints | {"ou": code}), []
     return replace(search, place=places[0]), list(places[1:])
+
+
+def place_of_venue(venue: Venue) -> Place:
+    """The venue as a place to search around. Its label finds it again: `_labelled`."""
+    return Place(
+        kind="address",
+        label=f"{venue.name}, {venue.postcode} {venue.commune}",
+        point=venue.point,
+        insee=venue.insee or None,
+        department=venue.department,
+        approximate=venue.position != "given",
+    )
+
+
+async def _venues(text: str) -> list[Place]:
+    """The venues of this name, the one that bears it exactly first."""
+    found = await find_by_name(text, MOST_VENUES)
+    found.sort(key=lambda venue: plain(venue.name) != plain(text))
+    return [place_of_venue(venue) for venue in found]
+
+
+async def _labelled(text: str) -> Venue | None:
+    name, comma, town = text.rpartition(", ")
+    if not comma or not re.match(r"\d{5} ", town):
+        return None
+    postcode, _, commune = town.partition(" ")
+    return await Venue.filter(name=name, postcode=postcode, commune=commune, withdrawn_at__isnull=True).first()
 
 
 def is_nowhere(search: Search) -> bool:
