@@ -52,6 +52,7 @@ def test_a_session_does_not_move_into_the_past() -> None:
 
 def test_the_banner_names_what_is_not_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAR_DIR")
+    monkeypatch.delenv("DATABASE_URL")
     command = "/bin/ateliers session --help"
     assert f"Host      .venv{command}" in " ".join(banner(load_settings()))
     monkeypatch.setenv("PORT", "8102")
@@ -60,3 +61,5 @@ def test_the_banner_names_what_is_not_as_usual(monkeypatch: pytest.MonkeyPatch) 
     assert f"Host      PORT=8102 .venv{command}" in " ".join(lines)
     monkeypatch.setenv("VAR_DIR", "my var")
     assert f"PORT=8102 VAR_DIR='my var' .venv{command}" in " ".join(banner(load_settings()))
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:hunter2@host/ateliers")
+    assert "DATABASE_URL='…' .venv" in " ".join(banner(load_settings()))

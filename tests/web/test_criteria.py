@@ -155,6 +155,16 @@ async def test_no_result_names_the_themes_nearby_with_real_counts_and_the_phone(
     assert page.all("//ul[@class='ways']//a[@href='tel:0199000000']")
 
 
+async def test_where_nothing_is_near_the_themes_of_the_widest_circle_are_named(site: Visitor) -> None:
+    await world.build()
+    email = await world.workshop(title="Messagerie", theme="email")
+    await world.session(await world.venue(lat=46.5, lon=1.87), email, _wall(3))
+    page = await site.get("/ateliers?ou=23000&rayon=5&theme=intelligence_artificielle")
+    [way] = [a for a in page.all("//ul[@class='ways']//a") if "theme=email" in a.get("href")]
+    assert " ".join(way.text_content().split()) == "Messagerie, à moins de 50 km : 1 atelier"
+    assert "1 atelier à moins de 50 km" in (await site.get(way.get("href"))).text
+
+
 async def test_nobody_is_told_that_all_of_france_is_near(site: Visitor) -> None:
     cast = await world.build()
     await world.session(cast.gueret, cast.workshop, _wall(3))

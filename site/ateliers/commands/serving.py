@@ -43,6 +43,9 @@ def banner(settings: Settings) -> list[str]:
     # Another shell must be told what this one was: the links of its letters would lead to another site.
     usual = {name: Settings.model_fields[name].default for name in ("site_url", "host", "port", "var_dir")}
     given = {name: getattr(settings, name) for name in usual}
+    usual["database_url"] = Settings.model_fields["database_url"].default
+    # Another's address may hold a password: it is not repeated on a screen.
+    given["database_url"] = settings.database_url if settings.database_url.startswith("sqlite:") else "…"
     told = "".join(f"{name.upper()}={shlex.quote(str(given[name]))} " for name in usual if given[name] != usual[name])
     command = f"{told}.venv/bin/ateliers session --help"
     lines.append(f"Host      {command}    (move a session or call it off; the letters follow)")

@@ -23,6 +23,9 @@ from geo.points import Box
 
 MOST_SUGGESTIONS = 8
 NEXT_SESSIONS = 3
+MOST_TOWNS = (
+    60  # for some fourteen names: where the largest hide each other, as around Paris, smaller ones take the room
+)
 
 
 async def map_features(request: Request) -> Response:
@@ -66,7 +69,7 @@ async def map_features(request: Request) -> Response:
 async def towns(request: Request) -> Response:
     """GeoJSON of the viewport's main towns: the labels of a map without tiles."""
     box, _ = _viewport(request)
-    communes = request.app.state.gazetteer.in_box(box, 24)
+    communes = request.app.state.gazetteer.in_box(box, MOST_TOWNS)
     features = [
         {
             "type": "Feature",

@@ -119,7 +119,7 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
     if search.since or search.until or search.period or search.moments:
         tries.append(("dates", replace(search, since=None, until=None, period="", moments=(), page=1)))
     if search.themes or search.text:
-        tries += [("theme", replace(search, themes=(code,), text="", page=1)) for code in await _near(search, now)]
+        tries += [("theme", other) for other in await _other_themes(search, now)]
         tries.append(("themes", replace(search, themes=(), text="", page=1)))
     if search.center is not None or search.department or search.place is not None:
         bare = Search(where=search.where, place=search.place, position=search.position, radius=RADII[-1])
@@ -137,9 +137,14 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
     return ways
 
 
-async def _near(search: Search, now: datetime) -> list[str]:
-    """The other themes that the same place, dates and people have most of."""
+async def _other_themes(search: Search, now: datetime) -> list[Search]:
+    """The other themes that the same place, dates and people have most of; within the widest radius if need be."""
     if is_nowhere(search):
         return []
-    found = await replace(search, themes=(), text="").count_by("theme", now)
-    return [code for code in found if code in modules.THEMES and code not in search.themes][:OTHER_THEMES]
+    for radius in dict.fromkeys((search.radius, RADII[-1])):
+        near = replace(search, themes=(), text="", radius=radius, page=1)
+        found = await near.count_by("theme", now)
+        others = [code for code in found if code in modules.THEMES and code not in search.themes]
+        if others or search.center is None:
+            return [replace(near, themes=(code,)) for code in others[:OTHER_THEMES]]
+    return []
