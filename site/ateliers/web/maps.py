@@ -38,19 +38,25 @@ def assets() -> MapAssets:
     )
 
 
-def of_search(search: Search, settings: Settings, now: datetime) -> MapParts:
-    """The map of what a search finds, no more and no less, and the way to search the zone one has moved to."""
+def of_search(search: Search, settings: Settings, now: datetime, venue: Venue | None = None) -> MapParts:
+    """The map of what a search finds, no more and no less, and the way to search the zone one has moved to.
+
+    `venue`: the one of `search.venue_id`, around which it then opens.
+    """
     anywhere = replace(search, where="", place=None, position=None, commune="", department="", box=None, venue_id=0)
     filters = anywhere.query()
     here = None
     if search.center is not None and search.box is None:
         name = search.place.label if search.place is not None else ""
         here = Here(search.center, name, search.radius)
+    view = _view(search)
+    if venue is not None and search.box is None:
+        view, here = (venue.point, VENUE_ZOOM), Here(venue.point, venue.name)
     views = [View(i18n.map_word("metropole"), Point(46.6, 2.4), 5)]
     views += [View(each.name, each.center, each.zoom) for each in OVERSEAS]
     return _map(
         settings,
-        _view(search),
+        view,
         _criteria(search, now),
         search=f"{url('/ateliers')}?{_and(filters)}zone={_VIEWPORT}",
         here=here,

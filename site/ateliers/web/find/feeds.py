@@ -80,6 +80,7 @@ async def sitemap(request: Request) -> Response:
     base = request.app.state.settings.base_url
     sessions = (
         await Session.filter(published_at__lte=now, called_off_at__isnull=True, starts_at__gt=now, private_key="")
+        .filter(venue__withdrawn_at__isnull=True)
         .order_by("starts_at")
         .limit(40_000)
         .values_list("id", "updated_at", "venue_id")

@@ -104,7 +104,7 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
         total=total,
         pages=pages,
         now=now,
-        map=maps.of_search(search, request.app.state.settings, now) if total else None,
+        map=maps.of_search(search, request.app.state.settings, now, venue) if total else None,
         widened=[] if total else await _widened(search, now),
         venue=venue,
         **({"choices": [], "department": None, "commune": None, "theme": None} | more),
