@@ -181,6 +181,7 @@ def search_map(
     attribution: Sequence[tuple[str, str]] = (),
     here: Here | None = None,
     views: Sequence[View] = (),
+    exact: bool = False,
 ) -> MapParts:
     """The map of a search, or of a venue (without ``search`` and ``views``).
 
@@ -191,12 +192,14 @@ def search_map(
     an empty ``clusters`` no markers. ``tiles`` takes ``{z}``, ``{x}`` and ``{y}``, empty for none; ``tiles_state``
     answers ``{"ready": bool}``. ``attribution`` is (text, address) pairs for the tiles. ``script_url`` is where the
     script is served; ``{digest}`` in it is replaced.
+    ``exact``: ``view`` is what a map of this size has shown, to be shown again without a margin.
 
     Raises KeyError when a label is missing: an English word on a French map is a fault to see at once.
     """
     script, js, css, digest = _script(assets)
     config: dict[str, Any] = {
         "view": _view(view),
+        "exact": exact,
         "clusters": clusters,
         "search": search,
         "towns": towns,
@@ -267,7 +270,8 @@ def _quoted(url: str) -> str:
 
 def _view(view: Box | tuple[Point, int]) -> dict[str, Any]:
     if isinstance(view, Box):
-        return {"box": [round(edge, 5) for edge in (view.south, view.west, view.north, view.east)]}
+        east = view.east + (360 if view.west > view.east else 0)  # Leaflet counts on past the antimeridian
+        return {"box": [round(edge, 5) for edge in (view.south, view.west, view.north, east)]}
     point, zoom = view
     return {"at": _lat_lon(point), "zoom": zoom}
 

@@ -64,12 +64,10 @@ def snapped(box: Box, zoom: int, margin: float = 64) -> Box:
     def ceil(pixels: float) -> float:
         return min(float(size), math.ceil((pixels + margin) / TILE) * TILE)
 
-    return Box(
-        lat_of(ceil(y_of(box.south, zoom)), zoom),
-        lon_of(floor(x_of(box.west, zoom)), zoom),
-        lat_of(floor(y_of(box.north, zoom)), zoom),
-        lon_of(ceil(x_of(box.east, zoom)), zoom),
-    )
+    west, east = lon_of(floor(x_of(box.west, zoom)), zoom), lon_of(ceil(x_of(box.east, zoom)), zoom)
+    if box.west > box.east and west <= east:  # its two halves have grown together
+        west, east = -180.0, 180.0
+    return Box(lat_of(ceil(y_of(box.south, zoom)), zoom), west, lat_of(floor(y_of(box.north, zoom)), zoom), east)
 
 
 def fitting_zoom(box: Box, zoom: int, screen: int = 4096) -> int:
@@ -78,8 +76,8 @@ def fitting_zoom(box: Box, zoom: int, screen: int = 4096) -> int:
     A viewport is never larger: asking for the whole world street by street is answered as a screen would.
     """
     zoom = max(0, min(MAX_ZOOM, zoom))
-    while zoom > 0 and (
-        x_of(box.east, zoom) - x_of(box.west, zoom) > screen or y_of(box.south, zoom) - y_of(box.north, zoom) > screen
-    ):
+    across = 360 if box.west > box.east else 0  # the antimeridian
+    width = (box.east + across - box.west) / 360
+    while zoom > 0 and (width * world_size(zoom) > screen or y_of(box.south, zoom) - y_of(box.north, zoom) > screen):
         zoom -= 1
     return zoom

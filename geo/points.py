@@ -41,7 +41,7 @@ class Point:
 class Box:
     """A rectangle of latitudes and longitudes, in degrees, borders included.
 
-    It never crosses the antimeridian (no French territory does): ``south <= north`` and ``west <= east``.
+    ``south <= north``. Where ``west > east`` it crosses the antimeridian: Fiji to Wallis is ``Box(-20, 177, -12, -176)``.
     """
 
     south: float
@@ -50,7 +50,7 @@ class Box:
     east: float
 
     def __post_init__(self) -> None:
-        if not (-90 <= self.south <= self.north <= 90 and -180 <= self.west <= self.east <= 180):
+        if not (-90 <= self.south <= self.north <= 90 and -180 <= self.west <= 180 >= self.east >= -180):
             raise ValueError(f"not a box: {self.south}, {self.west}, {self.north}, {self.east}")
 
     @classmethod
@@ -82,23 +82,39 @@ class Box:
         return cls(min(lats), min(lons), max(lats), max(lons))
 
     @property
+    def halves(self) -> tuple[Box, ...]:
+        """The box, cut in two at the antimeridian where it crosses it."""
+        if self.west <= self.east:
+            return (self,)
+        return Box(self.south, self.west, self.north, 180.0), Box(self.south, -180.0, self.north, self.east)
+
+    @property
     def centre(self) -> Point:
-        return Point((self.south + self.north) / 2, (self.west + self.east) / 2)
+        lon = (self.west + self.east) / 2
+        if self.west > self.east:
+            lon += 180 if lon < 0 else -180
+        return Point((self.south + self.north) / 2, lon)
 
     def contains(self, point: Point) -> bool:
-        return self.south <= point.lat <= self.north and self.west <= point.lon <= self.east
+        return any(
+            half.south <= point.lat <= half.north and half.west <= point.lon <= half.east for half in self.halves
+        )
 
     def meets(self, other: Box) -> bool:
         """True when the two boxes share at least a point."""
-        return (
-            self.south <= other.north
-            and other.south <= self.north
-            and self.west <= other.east
-            and other.west <= self.east
+        return any(
+            a.south <= b.north and b.south <= a.north and a.west <= b.east and b.west <= a.east
+            for a in self.halves
+            for b in other.halves
         )
 
     def padded(self, ratio: float) -> Box:
-        """The box grown on each side by ``ratio`` of its height and width (0.1: a tenth), on the globe."""
+        """The box grown on each side by ``ratio`` of its height and width (0.1: a tenth), on the globe.
+
+        Not one that crosses the antimeridian: ValueError.
+        """
+        if self.west > self.east:
+            raise ValueError("a box across the antimeridian is not padded")
         up, side = (self.north - self.south) * ratio, (self.east - self.west) * ratio
         return Box(
             max(self.south - up, -90.0),

@@ -13,7 +13,16 @@ from ateliers.bookings.tokens import manage_token
 from ateliers.database import unit_of_work
 from ateliers.limits import Limit
 from ateliers.outbox import OutboxMessage
-from ateliers.refusals import AlreadyBooked, CalledOff, Gone, NotOpenYet, SessionFull, TooLate, TooMany
+from ateliers.refusals import (
+    AlreadyBooked,
+    CalledOff,
+    Gone,
+    NotOpenYet,
+    SessionFull,
+    TooLate,
+    TooMany,
+    VenueWithdrawn,
+)
 from ateliers.workshops import Session
 from tests import world
 from tests.world import NOW
@@ -304,3 +313,41 @@ async def test_booking_closes_as_long_before_a_moved_session() -> None:
     await changes.move(session.id, wall=datetime(2026, 12, 9, 10), post=world.post(), now=NOW)
     await session.refresh_from_db()
     assert session.closes_at == session.starts_at - timedelta(hours=24)
+
+
+async def test_nothing_moves_into_the_past() -> None:
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop)
+    booking = await bookings.book(session.id, world.wish(), post=world.post(), now=NOW)
+    for wall in (datetime(2020, 1, 1, 9, 0), datetime(2026, 11, 24, 10, 0)):  # 10:00 in Guéret is 9:00 UTC: now
+        with pytest.raises(TooLate):
+            await changes.move(session.id, wall=wall, post=world.post(), now=NOW)
+    moved = await Session.get(id=session.id)
+    assert (moved.starts_local, moved.sequence) == (session.starts_local, 0)
+    assert await _kinds(booking) == ["confirmed"]
+    # The same hour on the wall of La Réunion, three hours ahead, was at 6:00 UTC.
+    with pytest.raises(TooLate):
+        await changes.move(
+            session.id, wall=datetime(2026, 11, 24, 12, 0), venue=cast.reunion, post=world.post(), now=NOW
+        )
+    await changes.move(session.id, wall=datetime(2026, 11, 24, 10, 1), post=world.post(), now=NOW)
+
+
+async def test_a_withdrawn_venue_gives_no_place_and_keeps_those_it_gave() -> None:
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop)
+    mine = await bookings.book(session.id, world.wish(seats=2), post=world.post(), now=NOW)
+    gone = await bookings.book(session.id, world.wish("Ali B", email="ali@exemple.fr"), post=world.post(), now=NOW)
+    await bookings.cancel(gone.id, post=world.post(), now=NOW)
+    cast.gueret.withdrawn_at = NOW
+    await cast.gueret.save()
+    with pytest.raises(VenueWithdrawn):
+        await bookings.book(session.id, world.wish("Zoé C", email="zoe@exemple.fr"), post=world.post(), now=NOW)
+    with pytest.raises(VenueWithdrawn):
+        await bookings.take_back(gone.id, post=world.post(), now=NOW)
+    with pytest.raises(VenueWithdrawn):
+        await bookings.change_seats(mine.id, 3, post=world.post(), now=NOW)
+    assert (await Session.get(id=session.id)).seats_taken == 2
+    await bookings.change_seats(mine.id, 1, post=world.post(), now=NOW)
+    await bookings.cancel(mine.id, post=world.post(), now=NOW)
+    assert (await Session.get(id=session.id)).seats_taken == 0

@@ -73,6 +73,7 @@ WRITTEN = {
         [invite(uid="session-1@ateliers.example"), invite(uid="session-2@ateliers.example", cancelled=True, **REUNION)],
         name="Ateliers numériques, Guéret",
         url="https://ateliers.example/agenda.ics?ou=Guéret",
+        image="https://ateliers.example/static/img/og-default.png",
     ),
 }  # fmt: skip
 

@@ -50,7 +50,10 @@ REUNION = {
 def session(**changes: object) -> SimpleNamespace:
     start = datetime(2026, 12, 1, 13, 0, tzinfo=UTC)
     workshop = SimpleNamespace(
-        title="Reconnaître les arnaques", bring="Votre téléphone.", promise="On regarde ensemble."
+        title="Reconnaître les arnaques",
+        bring="Votre téléphone.",
+        promise="On regarde ensemble.",
+        theme="securite_numerique",
     )
     known = {
         "id": 12, "slug": "12", "starts_at": start, "ends_at": start + timedelta(hours=2), "workshop": workshop, "venue": place(),
@@ -223,7 +226,7 @@ def test_a_place_without_phone_counsellor_or_notes_leaves_no_gap() -> None:
 def test_hostile_names_stay_names(template: str) -> None:
     where = place(name=HOSTILE, one_line=HOSTILE, access_notes=HOSTILE)
     what = session(venue=where, call_off_reason=HOSTILE)
-    what.workshop = SimpleNamespace(title=HOSTILE, bring=HOSTILE, promise=HOSTILE)
+    what.workshop = SimpleNamespace(title=HOSTILE, bring=HOSTILE, promise=HOSTILE, theme="email")
     message = letter(template, booking(name=HOSTILE, beneficiary=HOSTILE), what)
     assert message["Bcc"] is None
     assert message.defects == []

@@ -131,7 +131,9 @@ class Gazetteer:
     def in_box(self, box: Box, limit: int) -> list[Commune]:
         """The ``limit`` biggest communes whose centre is in the box, biggest first, without arrondissements."""
         lats, lons = self._table.lats, self._table.lons
-        inside = (box.south <= lats) & (lats <= box.north) & (box.west <= lons) & (lons <= box.east)
+        inside = (box.south <= lats) & (lats <= box.north)
+        across = box.west > box.east  # the antimeridian
+        inside &= (lons >= box.west) | (lons <= box.east) if across else (box.west <= lons) & (lons <= box.east)
         found: list[Commune] = []
         for rank in np.flatnonzero(inside):
             if len(found) >= limit:

@@ -14,6 +14,8 @@ from ateliers.bookings.notices import Post
 from ateliers.database import open_database
 from ateliers.settings import Settings
 from ateliers.web import errors, middleware
+from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
+from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
 from geo.communes import Gazetteer
 from geo.geocoding import Geocoder
@@ -53,6 +55,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     app.state.settings = settings
     app.state.secret = settings.secret()
     app.state.gazetteer = gazetteer
+    app.state.feeds = Kept(FEEDS_KEPT, FEED_SECONDS)
     app.state.post = Post(settings, app.state.secret)
     return app
 

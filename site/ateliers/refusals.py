@@ -16,7 +16,11 @@ class NotFound(Refusal):
 
 
 class Gone(Refusal):
-    """It existed, and it is over for good."""
+    """It existed, and it is over for good. `reason` is a code of errors/error.html: what it was, "" when unsaid."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class SessionFull(Refusal):
@@ -33,6 +37,10 @@ class TooLate(Refusal):
 
 class NotOpenYet(Refusal):
     """Booking has not opened: the session is a draft, or opens later."""
+
+
+class VenueWithdrawn(Refusal):
+    """The venue is no longer one of ours: nothing new can be booked there."""
 
 
 class CalledOff(Refusal):

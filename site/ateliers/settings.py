@@ -18,6 +18,8 @@ IGN_PLAN = (
     "&STYLE=normal&FORMAT=image/png&TILEMATRIXSET=PM&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}"
 )
 
+DEMO_PHONE = "01 99 00 00 00"
+
 
 class SettingsError(Exception):
     """A setting cannot be used. The message says which one and why, in one sentence a line."""
@@ -66,7 +68,7 @@ class Settings(BaseSettings):
     publication_director: str = Field("", description="Name of the publication director (legal notice)")
     hosting_provider: str = Field("", description="Host: name, address and phone (legal notice)")
     contact_email: str = Field("", description="Address for questions; by default MAIL_FROM")
-    contact_phone: str = Field("", description="Phone number shown where a person needs help")
+    contact_phone: str = Field("", description="Phone number shown where a person needs help; a made-up one in DEMO")
     dpo_email: str = Field("", description="Data protection officer; by default CONTACT_EMAIL")
 
     @field_validator("trusted_proxies", mode="before")
@@ -161,6 +163,11 @@ class Settings(BaseSettings):
     def communes_path(self) -> Path:
         """The commune gazetteer built at set-up."""
         return self.var_dir / "communes.db"
+
+    @property
+    def help_phone(self) -> str:
+        """Whom to call; empty when nobody is there. Nobody has the demonstration's (Arcep, decision 2018-0881)."""
+        return self.contact_phone or (DEMO_PHONE if self.demo else "")
 
     @property
     def help_email(self) -> str:

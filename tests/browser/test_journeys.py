@@ -17,7 +17,7 @@ FRENCH = {
     "name": "Votre prénom et votre nom", "email": "Adresse électronique", "seats": "Nombre de places", "go": "Continuer",
     "mend": "À corriger", "no_at": "Il manque le signe @", "check": "Vérifiez avant de réserver", "sure": "Réserver mes places",
     "done": "C’est réservé", "change": "Changer", "mine": "Votre réservation", "cancel": "Annuler ma réservation",
-    "really": "Oui, annuler", "cancelled": "Place annulée",
+    "really": "Oui, annuler", "cancelled": "Places annulées",
     "undo": "Reprendre mes places", "invitation": "L’invitation pour l’agenda",
 }  # fmt: skip
 ENGLISH = {
@@ -25,7 +25,7 @@ ENGLISH = {
     "name": "Your first name and surname", "email": "E-mail address", "seats": "Number of places", "go": "Continue",
     "mend": "Please correct", "no_at": "The @ sign is missing", "check": "Check before you book", "sure": "Book my places",
     "done": "You are booked", "change": "Change", "mine": "Your booking", "cancel": "Cancel my booking",
-    "really": "Yes, cancel", "cancelled": "Place cancelled",
+    "really": "Yes, cancel", "cancelled": "Places cancelled",
     "undo": "Take my places back", "invitation": "The calendar invitation",
 }  # fmt: skip
 

@@ -141,8 +141,10 @@ def test_a_visitor_who_saves_data_is_asked_first(browser: Browser, site: Site) -
 
 
 def test_without_scripts_nothing_is_broken(browser: Browser, site: Site) -> None:
-    with visiting(browser, site, java_script_enabled=False) as visit:
+    with visiting(browser, site, PHONE, java_script_enabled=False) as visit:
         expect(visit.page.get_by_text("La liste contient les mêmes informations")).to_be_visible()
+    with visiting(browser, site, java_script_enabled=False) as visit:
+        expect(visit.page.get_by_text("La liste contient les mêmes informations")).to_be_hidden()
         expect(visit.page.locator(".sitemap")).to_be_hidden()
         expect(visit.page.locator("button")).to_be_hidden()
         assert visit.page.locator(".card").count() == 10

@@ -91,6 +91,15 @@ def test_a_page_of_ten_cards_has_few_nodes(chromium: Browser, fair: Fair) -> Non
         nodes = visit.page.evaluate("document.querySelectorAll('*').length")
         print(f"nodes: {nodes}")
         assert nodes <= 320
+    with visiting(chromium, fair, WIDE) as visit:
+        visit.go(GUERET)
+        visit.page.wait_for_selector(".leaflet-marker-icon[role=button]")
+        visit.page.wait_for_timeout(500)
+        opened = visit.page.evaluate("document.querySelectorAll('*').length")
+        before = opened - visit.page.evaluate("document.querySelectorAll('.sitemap *').length")
+        print(f"nodes once the map has opened: {opened}, {opened - before} of them the map's")
+        assert before <= 320
+        assert visit.page.locator(".sitemap-town").count() <= 14
 
 
 @pytest.mark.parametrize("path", ["/r/{live}?nouveau=1", "/en/r/{live}"])

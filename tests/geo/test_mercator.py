@@ -48,3 +48,17 @@ def test_a_screen_is_never_larger_than_a_screen() -> None:
     assert fitting_zoom(Box(-85, -180, 85, 180), 19) == 4
     assert fitting_zoom(Box(46, 1, 46, 1), 99) == 19
     assert fitting_zoom(Box(46, 1, 46, 1), -5) == 0
+
+
+def test_a_view_across_the_antimeridian() -> None:
+    box = Box(-20, 170, 20, -170)
+    whole = snapped(box, 5)
+    assert whole.west < 170
+    assert whole.east > -170
+    assert whole.west > whole.east
+    world = snapped(box, 0)
+    assert (world.west, world.east) == (-180, 180)
+    joined = snapped(Box(-20, 20, 20, -20), 1)
+    assert (joined.west, joined.east) == (-180, 180)
+    assert fitting_zoom(box, 7) == 7
+    assert fitting_zoom(Box(-20, 10, 20, -10), 19) == 4

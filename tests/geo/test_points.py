@@ -66,6 +66,20 @@ def test_a_box_upside_down_is_refused() -> None:
         Box(2, 0, 1, 1)
 
 
+def test_a_box_may_cross_the_antimeridian() -> None:
+    fiji_to_wallis = Box(-20, 177, -12, -176)
+    assert fiji_to_wallis.contains(Point(-13.3, -176.2))
+    assert fiji_to_wallis.contains(Point(-18, 178))
+    assert not fiji_to_wallis.contains(Point(-15, 0))
+    assert fiji_to_wallis.meets(Box(-14, -177, -13, -170))
+    assert Box(-14, 178, -13, 179).meets(fiji_to_wallis)
+    assert not fiji_to_wallis.meets(Box(-20, -170, -12, 170))
+    assert fiji_to_wallis.centre == Point(-16, -179.5)
+    assert Box(0, 170, 2, -172).centre == Point(1, 179)
+    with pytest.raises(ValueError, match="antimeridian"):
+        fiji_to_wallis.padded(0.1)
+
+
 def test_padding_stays_on_the_globe() -> None:
     assert Box(-10, -10, 10, 10).padded(0.5) == Box(-20, -20, 20, 20)
     assert Box(-80, -170, 80, 170).padded(1) == Box(-90, -180, 90, 180)

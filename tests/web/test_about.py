@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from ateliers import bookings
 from ateliers.database import connection, utc_now
+from ateliers.outbox import OutboxMessage
 from ateliers.web import about
+from tests import world
 from tests.visiting import ORIGIN, Visitor, visiting
 from tests.web.small import small
 
@@ -40,7 +44,7 @@ async def test_every_page_stands_in_both_languages(name: str, prefix: str) -> No
     footer = [str(href) for href in page.all("//footer//a/@href")]
     for required in ("accessibilite", "mentions-legales", "donnees-personnelles", "cookies", "plan-du-site", "aide"):
         assert f"{prefix}/{required}" in footer
-    assert page.all("//footer//a")[2].text_content() == (
+    assert page.all(f"//footer//a[@href='{prefix}/accessibilite']")[0].text_content() == (
         "Accessibility: not compliant" if prefix else "Accessibilité : non conforme"
     )
     assert len(page.all("//header//* | //footer//*")) <= 60
@@ -141,3 +145,30 @@ async def test_health_is_not_ready_without_a_database() -> None:
     assert answer.status_code == 503
     assert answer.json()["database"] is False
     assert "/" not in str(answer.json()["error"])  # a kind of error, never an address or a path
+
+
+async def test_health_is_not_ready_when_letters_stay(site: Visitor) -> None:
+    late = utc_now() - about.OUTBOX_LATE - timedelta(minutes=1)
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop, datetime(2099, 12, 1, 14, 0))
+    await bookings.book(session.id, world.wish(), post=world.post(), now=utc_now())
+    assert (await site.get("/health")).status == 200
+    await OutboxMessage.all().update(next_attempt_at=late)
+    answer = (await site.get("/health")).response
+    assert answer.status_code == 503
+    report = answer.json()
+    assert (report["ready"], report["outbox"], report["database"], report["migrations"]) == (False, False, True, True)
+    assert report["outbox_age_seconds"] >= 15 * 60
+
+
+async def test_a_demonstration_has_a_number_that_nobody_answers_and_a_service_its_own() -> None:
+    async with visiting(small(*about.routes)) as visitor:
+        assert (await visitor.get("/aide")).all("//footer//a[@href='tel:0199000000']")
+    async with visiting(small(*about.routes, demo=False, mail_from="inscriptions@exemple.fr")) as visitor:
+        assert not (await visitor.get("/aide")).all("//a[starts-with(@href, 'tel:')]")
+
+
+async def test_the_legal_notice_names_the_licence_of_the_software() -> None:
+    licence = (Path(__file__).parents[2] / "LICENSE").read_text(encoding="utf-8").split()[0]
+    async with visiting(small(*about.routes)) as visitor:
+        assert f"licence {licence}." in (await visitor.get("/mentions-legales")).text

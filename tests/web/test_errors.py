@@ -102,3 +102,22 @@ async def test_a_crash_of_the_error_page_still_answers(monkeypatch: pytest.Monke
 def test_every_refusal_has_a_status() -> None:
     kinds = {kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, refusals.Refusal)}
     assert kinds - {refusals.Refusal} == set(errors.STATUS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "french", "english"),
+    [
+        (1, "Attendez 1 minute,", "Wait 1 minute,"),
+        (120, "Attendez 2 minutes,", "Wait 2 minutes,"),
+        (3600, "Attendez 60 minutes,", "Wait 60 minutes,"),
+        (7200, "Attendez 2 heures,", "Wait 2 hours,"),
+        (86_000, "Attendez 24 heures,", "Wait 24 hours,"),
+    ],
+)
+async def test_how_long_to_wait_is_said_as_it_is(seconds: int, french: str, english: str) -> None:
+    async def tired(request: Request) -> Response:
+        raise refusals.TooMany(seconds)
+
+    async with visiting(small(Route("/wait", tired))) as visitor:
+        assert french in (await visitor.get("/wait")).text
+        assert english in (await visitor.get("/en/wait")).text

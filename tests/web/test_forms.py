@@ -116,13 +116,21 @@ def test_a_mistyped_address_is_guessed(typed: str, meant: str) -> None:
         ("0690 12 34 56", "GP", "+590690123456"),
         ("06 39 98 00 00", "RE", "+33639980000"),  # a mainland number, typed in La Réunion
         ("0033639980000", "FR", "+33639980000"),
+        ("0692 12 34 56", "FR", "+262692123456"),  # overseas mobiles, typed on the mainland
+        ("0690 12 34 56", "FR", "+590690123456"),
+        ("0696 12 34 56", "FR", "+596696123456"),
+        ("0694 12 34 56", "FR", "+594694123456"),
+        ("0690 12 34 56", "RE", "+590690123456"),
+        ("87 12 34 56", "FR", "+68987123456"),
+        ("75 12 34", "NC", "+687751234"),
+        ("+687 75 12 34", "FR", "+687751234"),
     ],
 )
 def test_a_phone_number_written_in_any_way(typed: str, region: str, kept: str) -> None:
     assert phone_number(typed, region) == kept
 
 
-@pytest.mark.parametrize("typed", ["06 39", "abc", "", "0" * 40, "+999 123456789"])
+@pytest.mark.parametrize("typed", ["06 39", "abc", "", "0" * 40, "+999 123456789", "75 12 34", "04 12 34 5"])
 def test_a_phone_number_that_cannot_be_called(typed: str) -> None:
     with pytest.raises(ValueError, match=r"^phone_bad$"):
         phone_number(typed, "FR")

@@ -68,6 +68,11 @@ async def test_an_unknown_prefix_is_an_unknown_page(path: str) -> None:
         ("/fr/ateliers?ou=Gu%C3%A9ret", "/ateliers?ou=Gu%C3%A9ret"),
         ("/fr", "/"),
         ("/fr//evil.example/x", "/evil.example/x"),
+        ("/ateliers/?ou=Gu%C3%A9ret", "/ateliers?ou=Gu%C3%A9ret"),
+        ("/en/ateliers/?ou=Lille", "/en/ateliers?ou=Lille"),
+        ("/%2Fevil.example/", "/evil.example"),
+        ("/%5Cevil.example/", "/%5Cevil.example"),
+        ("/a%0d%0aX-Evil:1/", "/a%0D%0AX-Evil%3A1"),
     ],
 )
 async def test_french_has_no_prefix(path: str, target: str) -> None:
@@ -110,7 +115,8 @@ async def test_plain_http_is_not_told_to_become_https() -> None:
 )
 async def test_personal_pages_are_not_kept(path: str, referrer: str) -> None:
     headers = (await raw("GET", path)).headers
-    assert headers["cache-control"] == "no-store"
+    # Back from the confirmation shows the form again: that browser may keep it, nobody else.
+    assert headers["cache-control"] == ("private, no-cache" if path.endswith("/reserver") else "no-store")
     # The empty form may be read by search engines; a booking never.
     assert ("x-robots-tag" in headers) is not path.endswith("/reserver")
     assert headers["referrer-policy"] == referrer
@@ -171,3 +177,16 @@ def test_a_manage_link_is_masked_in_logs() -> None:
     assert masked("/r/ABCDEF/annuler") == "/r/…"
     assert masked("/en/r/ABCDEF") == "/en/r/…"
     assert masked("/ateliers/3") == "/ateliers/3"
+
+
+@pytest.mark.parametrize("path", ["/", "/en/"])
+async def test_the_first_page_of_a_language_keeps_its_slash(path: str) -> None:
+    async with visiting(small(Route("/", html))) as visitor:
+        assert (await visitor.client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+async def test_the_coding_is_named_once_in_vary(coding: str) -> None:
+    answer = await raw("GET", "/page", {"Accept-Encoding": coding})
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert ("content-encoding" in answer.headers) is (coding == "gzip")

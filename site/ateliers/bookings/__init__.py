@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tortoise import fields
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import F, Q, Subquery
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
@@ -24,7 +25,18 @@ from ateliers.bookings.tokens import hashed, manage_token, new_reference
 from ateliers.database import unit_of_work
 from ateliers.limits import Limit, count
 from ateliers.people import Counsellor
-from ateliers.refusals import AlreadyBooked, CalledOff, Gone, NotFound, SameForm, SessionFull, TooLate, Unusable
+from ateliers.refusals import (
+    AlreadyBooked,
+    CalledOff,
+    Gone,
+    NotFound,
+    SameForm,
+    SessionFull,
+    TooLate,
+    Unusable,
+    VenueWithdrawn,
+)
+from ateliers.venues import Venue
 from ateliers.venues.names import plain
 from ateliers.workshops import Session
 
@@ -102,15 +114,15 @@ async def by_token(token: str) -> Booking:
     if booking is None:
         raise NotFound
     if booking.forgotten_at is not None:
-        raise Gone
+        raise Gone("forgotten")
     return booking
 
 
 async def book(session_id: int, wish: Wish, *, post: notices.Post, now: datetime) -> Booking:
     """Give `wish.seats` places of a session, all or none, and post the confirmation.
 
-    Raises SessionFull, TooLate, CalledOff, NotOpenYet, NotFound; AlreadyBooked when the same person has places there,
-    SameForm when this very form was answered before (its booking is the answer).
+    Raises SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn, NotFound; AlreadyBooked when the same person
+    has places there, SameForm when this very form was answered before (its booking is the answer).
     """
     if not 1 <= wish.seats <= MOST_SEATS:
         raise Unusable("seats")
@@ -163,6 +175,7 @@ async def _take_seats(tx: TransactionalDBClient, session_id: int, seats: int, no
             open_now,
             open_already,
             id=session_id,
+            venue_id__in=Subquery(Venue.filter(sessions__id=session_id, withdrawn_at__isnull=True).values("id")),
             published_at__lte=now,
             called_off_at__isnull=True,
             starts_at__gt=now,
@@ -276,7 +289,8 @@ async def _change_seats(
     if seats > before:
         await _take_seats(tx, session.id, seats - before, now)
     else:
-        session.refuse_unless_bookable(now)
+        with suppress(VenueWithdrawn):  # fewer of us may come, wherever it is
+            session.refuse_unless_bookable(now)
         await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - (before - seats))
     booking.seats, booking.changed_at = seats, now
     booking.sequence += 1

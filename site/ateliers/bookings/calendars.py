@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ateliers import i18n
+from ateliers import i18n, modules
 from ateliers.invites import Invite
 from ateliers.letters import words
 from ateliers.settings import Settings
@@ -41,6 +41,7 @@ def of_booking(booking: Booking, session: Session, settings: Settings, now: date
         attendee_name=booking.name,
         attendee_email=booking.email,
         language=language,
+        categories=_categories(session, language),
         cancelled=booking.cancelled_at is not None or session.called_off_at is not None,
     )
 
@@ -68,13 +69,22 @@ def of_session(session: Session, settings: Settings, language: str = "") -> Invi
             "calendar_session", language, workshop=workshop, help_phone=help_phone(session, settings), page_url=page
         ),
         language=language,
+        categories=_categories(session, language),
         cancelled=session.called_off_at is not None,
     )
 
 
 def help_phone(session: Session, settings: Settings) -> str:
     """Whom to call about a session: the venue, else the service."""
-    return session.venue.phone or settings.contact_phone
+    return session.venue.phone or settings.help_phone
+
+
+def _categories(session: Session, language: str) -> tuple[str, ...]:
+    theme = modules.THEMES.get(session.workshop.theme)
+    if theme is None:
+        return ()
+    with i18n.using_language(language):
+        return (i18n.gettext(theme.label),)
 
 
 def _given(venue: Venue, degrees: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 
 import click
@@ -28,15 +29,28 @@ def up() -> None:
         from ateliers.commands.demo import load_if_empty
 
         asyncio.run(load_if_empty(settings))
-    click.echo(f"\n  Site      {settings.base_url}/")
-    if settings.demo and settings.mail_url.startswith("maildir:"):
-        click.echo(f"  Mailbox   {settings.base_url}/demo/courrier")
-    if settings.demo:
-        click.echo(
-            f"  Desk      {settings.base_url}/pro/connexion    as amina.1@ateliers.example, whose link is in the mailbox"
-        )
-    click.echo(f"  Try       {settings.base_url}/ateliers?ou=Gu%C3%A9ret&theme=intelligence_artificielle\n")
+    click.echo("\n" + "\n".join(f"  {line}" for line in banner(settings)) + "\n")
     _run(settings, with_worker=True)
+
+
+def banner(settings: Settings) -> list[str]:
+    """The addresses to open, and the command of a host."""
+    lines = [f"Site      {settings.base_url}/"]
+    if settings.demo and settings.mail_url.startswith("maildir:"):
+        lines.append(f"Mailbox   {settings.base_url}/demo/courrier")
+    # Another shell must be told what this one was: the links of its letters would lead to another site.
+    usual = {name: Settings.model_fields[name].default for name in ("site_url", "host", "port", "var_dir")}
+    given = {name: getattr(settings, name) for name in usual}
+    usual["database_url"] = Settings.model_fields["database_url"].default
+    # Another's address may hold a password: it is not repeated on a screen.
+    given["database_url"] = settings.database_url if settings.database_url.startswith("sqlite:") else "…"
+    told = "".join(f"{name.upper()}={shlex.quote(str(given[name]))} " for name in usual if given[name] != usual[name])
+    command = f"{told}.venv/bin/ateliers session --help"
+    if settings.demo:
+        desk = f"{settings.base_url}/pro/connexion"
+        lines.append(f"Desk      {desk}    (as amina.1@ateliers.example: the link comes to the mailbox)")
+    lines.append(f"Host      {command}    (move a session or call it off; the letters follow)")
+    return [*lines, f"Try       {settings.base_url}/ateliers?ou=Gu%C3%A9ret&theme=intelligence_artificielle"]
 
 
 @click.command()

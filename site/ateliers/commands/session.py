@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import click
@@ -20,6 +20,7 @@ REASONS = {
     refusals.CalledOff: "This session is called off already.",
     refusals.TooLate: "This session is over.",
 }
+PAST = "This session is over, or the new hour has passed already: nothing was changed."
 
 
 @click.group()
@@ -48,7 +49,7 @@ def move_command(number: int, wall: datetime, minutes: int | None, venue_id: int
         length = timedelta(minutes=minutes) if minutes else None
         return await move(number, wall=wall, venue=venue, duration=length, post=post, now=utc_now())
 
-    _tell(_with_post(run), "moved")
+    _tell(_with_post(run, {refusals.TooLate: PAST}), "moved")
 
 
 @session.command("call-off")
@@ -59,8 +60,11 @@ def call_off_command(number: int, reason: str) -> None:
     _tell(_with_post(lambda post: call_off(number, reason=reason[:300], post=post, now=utc_now())), "called off")
 
 
-def _with_post(work: Callable[[Post], Awaitable[Told]]) -> Told:
+def _with_post(
+    work: Callable[[Post], Awaitable[Told]], reasons: Mapping[type[refusals.Refusal], str] | None = None
+) -> Told:
     settings = load_settings()
+    sentences = REASONS | dict(reasons or {})
 
     async def run() -> Told:
         async with open_database(settings.database_url):
@@ -69,7 +73,7 @@ def _with_post(work: Callable[[Post], Awaitable[Told]]) -> Told:
     try:
         return asyncio.run(run())
     except refusals.Refusal as refusal:
-        raise click.ClickException(REASONS.get(type(refusal), type(refusal).__name__)) from None
+        raise click.ClickException(sentences.get(type(refusal), type(refusal).__name__)) from None
 
 
 def _tell(told: Told, verb: str) -> None:

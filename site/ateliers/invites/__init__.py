@@ -75,11 +75,11 @@ def published(invite: Invite) -> bytes:
     return _calendar("PUBLISH", [event], [invite])
 
 
-def feed(events: Sequence[Invite], *, name: str, url: str, color: str = "teal") -> bytes:
+def feed(events: Sequence[Invite], *, name: str, url: str, image: str = "", color: str = "teal") -> bytes:
     """A calendar to subscribe to. Cancelled events stay, marked: a reader that keeps a copy must learn of it.
 
-    `url` is the feed's own address, where a program refreshes it (RFC 7986 §5.8), `color` a CSS3 name (§5.9).
-    Slow when long, 0.4 s for 1,000 events: cache it.
+    `url` is the feed's own address, where a program refreshes it (RFC 7986 §5.8), `color` a CSS3 name (§5.9), `image`
+    the address of a PNG (§5.10). Slow when long, 0.4 s for 1,000 events: cache it.
     """
     calendar = _head("PUBLISH")
     calendar.add("name", one_line(name))
@@ -87,6 +87,8 @@ def feed(events: Sequence[Invite], *, name: str, url: str, color: str = "teal") 
     calendar.add("url", vUri(one_line(url)))
     calendar.add("source", vUri(one_line(url)), parameters={"VALUE": "URI"})
     calendar.add("color", color)
+    if image:
+        calendar.add("image", vUri(one_line(image)), parameters={"VALUE": "URI", "FMTTYPE": "image/png"})
     calendar.add("refresh-interval", vDuration(timedelta(hours=6)), parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT6H")
     return _written(calendar, [_event(event, None) for event in events], events)

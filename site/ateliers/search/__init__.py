@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from ateliers.search.query import Query
+from ateliers.search.query import Query, today
 from ateliers.search.reading import RADII, Reader
 from ateliers.workshops import Session
 from geo.points import Box, Point
@@ -32,6 +32,7 @@ class Search:
     department: str = ""
     venue_id: int = 0
     box: Box | None = None
+    viewport: Box | None = None  # of a map that shows a part of what is found: no criterion, so not in the URL
     radius: int = 20
     themes: tuple[str, ...] = ()
     text: str = ""
@@ -104,23 +105,33 @@ class Search:
         """More than a place: such pages are not for search engines."""
         return bool(self.query(where="", position=None, commune="", department="", page=1)) or self.page > 1
 
-    def period_days(self, today: date) -> tuple[date | None, date | None]:
-        """First and last day wanted, as seen at `today`; dates typed win over the period."""
+    @property
+    def is_by_distance(self) -> bool:
+        """Nearest first: asked for, and there is a point to be near to."""
+        return self.sort == "distance" and self.center is not None
+
+    def dated(self, now: datetime) -> Search:
+        """The same search with its period as dates: the same sessions, wherever it is said to look."""
+        since, until = self.period_days(today(self, now))
+        return replace(self, since=since, until=until, period="")
+
+    def period_days(self, day: date) -> tuple[date | None, date | None]:
+        """First and last day wanted, as seen on `day`; dates typed win over the period."""
         if self.since or self.until or not self.period:
             return self.since, self.until
-        saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+        saturday = day + timedelta(days=(5 - day.weekday()) % 7)
         match self.period:
             case "aujourdhui":
-                return today, today
+                return day, day
             case "demain":
-                return today + timedelta(days=1), today + timedelta(days=1)
+                return day + timedelta(days=1), day + timedelta(days=1)
             case "weekend":
-                start = today if today.weekday() == 6 else saturday
+                start = day if day.weekday() == 6 else saturday
                 return start, start if start.weekday() == 6 else start + timedelta(days=1)
             case "mois":
-                return today, today + timedelta(days=30)
+                return day, day + timedelta(days=30)
             case _:
-                return today, today + timedelta(days=6)
+                return day, day + timedelta(days=6)
 
     async def total(self, now: datetime) -> int:
         """How many sessions it finds."""
@@ -132,7 +143,7 @@ class Search:
         """The sessions of its page, soonest or nearest first, with workshop and venue loaded."""
         query = Query(self, now)
         order = "s.starts_at, s.id"
-        if self.sort == "distance" and query.distance:
+        if self.is_by_distance:
             order = f"{query.distance}, {order}"
         limit = f"LIMIT {size} OFFSET {(self.page - 1) * size}"
         rows = await query.run(f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY {order} {limit}")

@@ -42,7 +42,11 @@ class Query:
         parts += self._sometime(search, now)
         parts += self._something(search)
         if search.with_places:
-            parts.append("s.seats_taken < s.capacity")
+            parts += [
+                "s.seats_taken < s.capacity",
+                f"(s.booking_closes_at IS NULL OR s.booking_closes_at > {self._add(moment)})",
+                f"(s.booking_opens_at IS NULL OR s.booking_opens_at <= {self._add(moment)})",
+            ]
         self.conditions = " AND ".join(parts)
 
     async def run(self, sql: str) -> list[dict[str, Any]]:
@@ -70,6 +74,8 @@ class Query:
         elif search.center is not None:
             parts += self._inside(Box.around(search.center, search.radius))
             parts.append(f"{self.distance} <= {float(search.radius) ** 2!r}")
+        if search.viewport is not None:
+            parts += self._inside(search.viewport)
         if search.kinds:
             parts.append(self._any("v.kind", search.kinds))
         if search.wheelchair:
@@ -96,7 +102,7 @@ class Query:
 
     def _sometime(self, search: Search, now: datetime) -> list[str]:
         # Days and hours are those of the venue's wall, which is why they are compared as it was written there.
-        first, last = search.period_days(_today(search, now))
+        first, last = search.period_days(today(search, now))
         parts = []
         if first is not None:
             parts.append(f"s.starts_local >= {self._add(first.isoformat())}")
@@ -129,7 +135,7 @@ class Query:
         return parts
 
 
-def _today(search: Search, now: datetime) -> date:
+def today(search: Search, now: datetime) -> date:
     """The day it is where one searches: in La Réunion, tomorrow begins three hours before Paris's."""
     code = search.department or (search.place.department if search.place is not None else "")
     zone = DEPARTMENTS[code].time_zone if code in DEPARTMENTS else MAINLAND

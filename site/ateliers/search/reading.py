@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from ateliers import modules
+from ateliers.workshops import LARGEST_ID
 from geo.points import Box, Point
 from geo.territories import DEPARTMENTS
 
@@ -16,6 +17,7 @@ RADII = (5, 10, 20, 50)  # km
 PERIODS = ("aujourdhui", "demain", "semaine", "weekend", "mois")
 MOMENTS = ("matin", "apres-midi", "soir", "week-end")
 SORTS = ("date", "distance")
+YES, NO = frozenset({"1", "oui", "on"}), frozenset({"0", "non", "off"})
 LAST_PAGE = 1_000
 
 
@@ -48,8 +50,8 @@ class Reader:
             "where": where,
             "position": self._position(),
             "commune": self._one("commune")[:5],
-            "department": self._code("departement", DEPARTMENTS),
-            "venue_id": self._number("lieu", 0, 0, 2**62, quiet=True),
+            "department": self._department(),
+            "venue_id": self._venue(),
             "box": self._box(),
             "radius": self._radius(),
             "themes": self._codes("theme", modules.THEMES),
@@ -62,10 +64,10 @@ class Reader:
             "audience": self._code("public", modules.AUDIENCES),
             "language": self._code("langue", modules.LANGUAGES),
             "kinds": self._codes("type", modules.VENUE_KINDS),
-            "wheelchair": self._one("acces") in {"1", "oui", "on"},
-            "with_places": self._one("places") in {"1", "oui", "on"},
+            "wheelchair": self._flag("acces"),
+            "with_places": self._flag("places"),
             "sort": self._code("tri", SORTS) or "date",
-            "page": self._number("page", 1, 1, LAST_PAGE),
+            "page": self._page(),
             "complaints": self.complaints,
         }
 
@@ -86,22 +88,41 @@ class Reader:
             self.complaints[name] = "unknown_choice"
         return tuple(dict.fromkeys(value for value in values if value in codes))
 
-    def _number(self, name: str, default: int, least: int, most: int, *, quiet: bool = False) -> int:
+    def _flag(self, name: str) -> bool:
+        return self._code(name, YES | NO) in YES
+
+    def _department(self) -> str:
+        if "departement" in self.given:
+            self.given["departement"] = [self.given["departement"][0].upper()]  # 2a is written as it is said
+        return self._code("departement", DEPARTMENTS)
+
+    def _number(self, name: str, default: int) -> int:
         text = self._one(name)
         if not text:
             return default
-        if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            if not quiet:
-                self.complaints[name] = "not_a_number"
+        if not re.fullmatch(r"-?[0-9]{1,30}", text):
+            self.complaints[name] = "not_a_number"
             return default
-        value = min(max(int(text), least), most)
-        if value != int(text) and not quiet:
-            self.complaints[name] = "out_of_range"
-        return value
+        return int(text)
+
+    def _venue(self) -> int:
+        number = self._number("lieu", 0)
+        if "lieu" in self.given and "lieu" not in self.complaints and not 0 < number <= LARGEST_ID:
+            self.complaints["lieu"] = "no_venue"
+        return 0 if "lieu" in self.complaints else number
+
+    def _page(self) -> int:
+        asked = self._number("page", 1)
+        if asked < 1:
+            self.complaints["page"] = "before_first"
+        return min(max(asked, 1), LAST_PAGE)  # past the last one is known once the results are counted
 
     def _radius(self) -> int:
-        asked = self._number("rayon", 20, RADII[0], RADII[-1])
-        return min(RADII, key=lambda km: (abs(km - asked), km))
+        asked = self._number("rayon", 20)
+        nearest = min(RADII, key=lambda km: (abs(km - asked), km))
+        if nearest != asked:
+            self.complaints["rayon"] = "nearest_radius"
+        return nearest
 
     def _day(self, name: str) -> date | None:
         text = self._one(name)
@@ -130,12 +151,13 @@ class Reader:
         text = self._one("zone")
         if not text:
             return None
-        numbers = [self._float(part, limit) for part, limit in zip(text.split(","), (90, 180, 90, 180), strict=False)]
-        if len(numbers) != 4 or any(number is None for number in numbers):
+        parts = text.split(",")
+        numbers = [self._float(part, limit) for part, limit in zip(parts, (90, 180, 90, 180), strict=False)]
+        if len(parts) != 4 or any(number is None for number in numbers):
             self.complaints["zone"] = "bad_zone"
             return None
         south, west, north, east = (float(number or 0) for number in numbers)
-        if south >= north or west >= east:
+        if south >= north or west == east:  # west of what is east of it: across the antimeridian
             self.complaints["zone"] = "bad_zone"
             return None
         return Box(south, west, north, east)

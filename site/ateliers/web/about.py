@@ -53,7 +53,11 @@ async def robots_txt(request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """Ready or not: 200 when the database answers, its tables are up to date and letters leave; 503 otherwise."""
+    """Ready or not: 200 when the database answers, its tables are up to date and letters leave; 503 otherwise.
+
+    Letters that wait are for whoever watches: a load balancer should look at `database` and `migrations` alone, for
+    a site whose worker stands still keeps every letter and can go on booking.
+    """
     report: dict[str, object] = {"database": False, "migrations": False, "outbox_age_seconds": None, "outbox": False}
     try:
         await connection().execute_query("SELECT 1")
@@ -64,7 +68,7 @@ async def health(request: Request) -> Response:
         report["outbox"] = age is None or age < OUTBOX_LATE
     except Exception as error:
         report["error"] = type(error).__name__
-    ready = bool(report["database"] and report["migrations"])
+    ready = bool(report["database"] and report["migrations"] and report["outbox"])
     report["ready"] = ready
     return JSONResponse(report, 200 if ready else 503, headers={"Cache-Control": "no-store"})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,8 @@ from ateliers.i18n import gettext
 from ateliers.search import Search
 from ateliers.templating import fragment, url
 from ateliers.venues.names import find_by_name
+from ateliers.web.etags import is_kept, tag_of
+from ateliers.web.maps import around
 from geo.clusters import VenuePoint, cluster, feature_collection
 from geo.mercator import fitting_zoom, snapped
 from geo.points import Box
@@ -23,17 +24,25 @@ from geo.points import Box
 MOST_SUGGESTIONS = 8
 LINES_FOR_VENUES = 3
 NEXT_SESSIONS = 3
+MOST_TOWNS = (
+    60  # for some fourteen names: where the largest hide each other, as around Paris, smaller ones take the room
+)
 
 
 async def map_features(request: Request) -> Response:
-    """GeoJSON (RFC 7946) of the viewport: `bbox=south,west,north,east`, `zoom=0..19`, and the search's own filters."""
+    """GeoJSON (RFC 7946) of the viewport: `bbox=south,west,north,east`, `zoom=0..19`, and the search's own criteria.
+
+    `autour=lat,lon` is the point that `rayon` is measured from, to some metres: the list's own, so that both find the
+    same sessions. A place in words is not looked up here.
+    """
     now = utc_now()
     search = Search.from_query(request.query_params.multi_items())
+    search = replace(search, position=around(request.query_params.get("autour", "")) or search.position)
     box, zoom = _viewport(request)
     # On a grid of the world: a map that pans a little asks for the same clusters, and finds them in a cache.
     zoom = fitting_zoom(box, zoom)
     box = snapped(box, zoom)
-    seen = replace(search, box=box, page=1)
+    seen = replace(search, viewport=box, page=1)
     found = {row["id"]: row for row in await seen.venues(now)}
     points = [VenuePoint(row["id"], row["lat"], row["lon"], row["name"], row["sessions"]) for row in found.values()]
     clusters = cluster(points, zoom)
@@ -61,7 +70,7 @@ async def map_features(request: Request) -> Response:
 async def towns(request: Request) -> Response:
     """GeoJSON of the viewport's main towns: the labels of a map without tiles."""
     box, _ = _viewport(request)
-    communes = request.app.state.gazetteer.in_box(box, 24)
+    communes = request.app.state.gazetteer.in_box(box, MOST_TOWNS)
     features = [
         {
             "type": "Feature",
@@ -106,9 +115,9 @@ def _viewport(request: Request) -> tuple[Box, int]:
 
 def _json(request: Request, content: dict[str, Any], *, max_age: int = 30) -> Response:
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    etag = tag_of(body)
     headers = {"ETag": etag, "Cache-Control": f"public, max-age={max_age}", "Access-Control-Allow-Origin": "*"}
-    if request.headers.get("if-none-match") == etag:
+    if is_kept(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 

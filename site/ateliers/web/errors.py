@@ -24,6 +24,7 @@ STATUS: dict[type[refusals.Refusal], int] = {
     refusals.TooLate: 409,
     refusals.NotOpenYet: 409,
     refusals.CalledOff: 409,
+    refusals.VenueWithdrawn: 409,
     refusals.AlreadyBooked: 409,
     refusals.SameForm: 409,
     refusals.TooMany: 429,
@@ -36,8 +37,9 @@ RETRY_SECONDS = 60
 async def refused(request: Request, error: Exception) -> Response:
     """The page of a refusal that no handler made something better of."""
     status = STATUS.get(type(error), 409)  # type: ignore[arg-type]
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, refusals.TooMany) else None
-    return answer(request, status, headers)
+    if isinstance(error, refusals.TooMany):
+        return answer(request, status, {"Retry-After": str(error.retry_after)}, wait=error.retry_after)
+    return answer(request, status, reason=error.reason if isinstance(error, refusals.Gone) else "")
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -67,13 +69,15 @@ async def cross_site(request: Request) -> Response:
     return answer(request, 403)
 
 
-def answer(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
-    """The page of a status; JSON (RFC 9457) under `/api/`."""
+def answer(
+    request: Request, status: int, headers: dict[str, str] | None = None, *, reason: str = "", wait: int = 0
+) -> Response:
+    """The page of a status; JSON (RFC 9457) under `/api/`. `reason`: what is gone; `wait`: seconds before another try."""
     if request.url.path.startswith("/api/"):
         problem = {"title": HTTPStatus(status).phrase, "status": status}
         return JSONResponse(problem, status, headers, media_type="application/problem+json")
     known = status if status in PAGES else (500 if status >= 500 else 422)
-    return respond(request, "errors/error.html", status, headers, code=status, known=known)
+    return respond(request, "errors/error.html", status, headers, code=status, known=known, reason=reason, wait=wait)
 
 
 def masked(path: str) -> str:

@@ -20,6 +20,8 @@ from wtforms import Form as WTForm
 
 _BIDI = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"))
 _FICTIONAL = "+3363998"  # Arcep keeps 06 39 98 for fiction: our examples show it, and libphonenumber calls it invalid
+_OVERSEAS = ("GP", "MQ", "GF", "RE", "YT")  # ten digits, as on the mainland
+_SHORT = ("PM", "NC", "PF", "WF")  # six or eight
 FORM_MIN_SECONDS = 2  # nobody reads and fills a form sooner
 FORM_MAX_SECONDS = 86_400
 COMMON_DOMAINS = (
@@ -92,19 +94,28 @@ def email_meant(address: str) -> str:
 
 
 def phone_number(text: str, region: str) -> str:
-    """E.164 of a number written in any way, read as one of `region` first, then of mainland France.
+    """E.164 of a number written in any way, read as one of `region` first, then of mainland France, then of overseas.
 
     Overseas mobiles (0690, 0692, 0694, 0696) are invalid as mainland numbers, hence the order. ValueError: a code.
     """
-    for country in dict.fromkeys((region, "FR")):
-        try:
-            number = phonenumbers.parse(text, country)
-        except phonenumbers.NumberParseException:
-            continue
-        found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-        if phonenumbers.is_valid_number(number) or found.startswith(_FICTIONAL):
+    for country in dict.fromkeys((region, "FR", *_OVERSEAS)):
+        if found := _e164(text, country):
             return found
+    # Short numbers begin with no 0, or a mainland number that lacks digits would pass for one; and several territories
+    # share some: those are not guessed.
+    short = set() if text.lstrip().startswith("0") else {_e164(text, country) for country in _SHORT} - {""}
+    if len(short) == 1:
+        return short.pop()
     raise ValueError("phone_bad")
+
+
+def _e164(text: str, country: str) -> str:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return found if phonenumbers.is_valid_number(number) or found.startswith(_FICTIONAL) else ""
 
 
 def new_form_key(secret: bytes, subject: str, now: datetime) -> str:

@@ -6,7 +6,9 @@ import asyncio
 import email
 import email.policy
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from starlette.requests import Request
@@ -25,6 +27,14 @@ class Letter:
 
     name: str
     message: EmailMessage
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """The instant of its Date, None where it has none that can be read."""
+        try:
+            return parsedate_to_datetime(str(self.message["date"]))
+        except ValueError:
+            return None
 
     @property
     def text(self) -> str:

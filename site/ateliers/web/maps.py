@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 
 from starlette.requests import Request
@@ -37,25 +38,53 @@ def assets() -> MapAssets:
     )
 
 
-def of_search(search: Search, settings: Settings) -> MapParts:
-    """The map of what a search finds: the same filters, and the way to search the zone one has moved to."""
-    filters = replace(
-        search, where="", place=None, position=None, commune="", department="", box=None, venue_id=0, page=1
-    ).query()
+def of_search(search: Search, settings: Settings, now: datetime, venue: Venue | None = None) -> MapParts:
+    """The map of what a search finds, no more and no less, and the way to search the zone one has moved to.
+
+    `venue`: the one of `search.venue_id`, around which it then opens.
+    """
+    anywhere = replace(search, where="", place=None, position=None, commune="", department="", box=None, venue_id=0)
+    filters = anywhere.query()
     here = None
     if search.center is not None and search.box is None:
         name = search.place.label if search.place is not None else ""
         here = Here(search.center, name, search.radius)
+    view = _view(search)
+    if venue is not None and search.box is None:
+        view, here = (venue.point, VENUE_ZOOM), Here(venue.point, venue.name)
     views = [View(i18n.map_word("metropole"), Point(46.6, 2.4), 5)]
     views += [View(each.name, each.center, each.zoom) for each in OVERSEAS]
     return _map(
         settings,
-        _view(search),
-        filters,
+        view,
+        _criteria(search, now),
         search=f"{url('/ateliers')}?{_and(filters)}zone={_VIEWPORT}",
         here=here,
         views=views,
+        exact=search.box is not None,
     )
+
+
+def _criteria(search: Search, now: datetime) -> str:
+    """The search as the map asks for it: places found already, a period as dates (those of where one searches)."""
+    found = search.dated(now)
+    department = found.department
+    if found.place is not None and found.place.kind == "department":
+        department = found.place.department
+    # `position` in a URL is rounded to a kilometre: the circle would not be the list's.
+    bare = replace(found, where="", place=None, position=None, commune="", department=department, page=1).query()
+    if search.center is None or search.box is not None:
+        return bare
+    return f"{_and(bare)}autour={search.center.lat:.6f},{search.center.lon:.6f}"
+
+
+def around(text: str) -> Point | None:
+    """The point of `autour=lat,lon`; None when it is none."""
+    try:
+        lat, lon = (float(part) for part in text.split(","))
+        return Point(lat, lon)
+    except ValueError:
+        return None
 
 
 def of_venue(venue: Venue, settings: Settings) -> MapParts:
@@ -72,6 +101,7 @@ def _map(
     search: str = "",
     here: Here | None = None,
     views: list[View] | None = None,
+    exact: bool = False,
 ) -> MapParts:
     tiles = settings.tiles_url != "none"
     return search_map(
@@ -88,6 +118,7 @@ def _map(
         attribution=((settings.tiles_attribution, ""),) if tiles else (),
         here=here,
         views=views or (),
+        exact=exact,
     )
 
 

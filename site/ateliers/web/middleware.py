@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -70,8 +70,13 @@ class SecurityHeaders:
         if self.secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if _is_personal(path):
-            headers["Cache-Control"] = "no-store"
-            if not path.endswith("/reserver"):  # the empty form may be read: its canonical page is the session's
+            if path.endswith("/reserver"):
+                # Not `no-store`: from the confirmation, Back would show the browser's own error (ERR_CACHE_MISS) instead
+                # of what was typed. It is kept by that browser alone, is asked for again at each visit, and goes when the
+                # window closes. The empty form may be read by robots: its canonical page is the session's.
+                headers["Cache-Control"] = "private, no-cache"
+            else:
+                headers["Cache-Control"] = "no-store"
                 headers["X-Robots-Tag"] = "noindex"
             # On the form, no-referrer would make the browser send `Origin: null`, and old ones have no Sec-Fetch-Site:
             # see OwnFormsOnly.
@@ -80,7 +85,10 @@ class SecurityHeaders:
         headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
         if headers.get("content-type", "").startswith("text/html"):
             headers.setdefault("Cache-Control", "no-cache")
-            headers.add_vary_header("Accept-Encoding")
+            if (
+                "accept-encoding" not in headers.get("vary", "").lower()
+            ):  # where it is not compressed, nobody has said so
+                headers.add_vary_header("Accept-Encoding")
 
 
 def _is_personal(path: str) -> bool:
@@ -97,7 +105,10 @@ def _opens_a_booking(path: str) -> bool:
 
 
 class Language:
-    """Takes `/en` off the path and speaks English for the request. `/fr/…` is the same page without a prefix: 308."""
+    """Takes `/en` off the path and speaks English for the request. `/fr/…` is the same page without a prefix: 308.
+
+    So is `/ateliers/`, whose address has no slash at its end. Both lead to a path, never to a host.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -109,15 +120,23 @@ class Language:
         code, _, rest = scope["path"].lstrip("/").partition("/")
         i18n.set_language(i18n.DEFAULT)
         if code == i18n.DEFAULT:
-            query = scope["query_string"].decode("latin-1")
-            # One slash only: `//host` would be another site's address.
-            target = "/" + rest.lstrip("/") + (f"?{query}" if query else "")
-            await RedirectResponse(target, 308)(scope, receive, send)
+            await self._redirect(rest.lstrip("/"), scope, receive, send)
+            return
+        home = code in i18n.languages() and not rest
+        if scope["path"].endswith("/") and scope["path"].strip("/") and not home:
+            await self._redirect(scope["path"].strip("/"), scope, receive, send)
             return
         if code in i18n.languages():
             i18n.set_language(code)
             scope = dict(scope, path=f"/{rest}", raw_path=f"/{rest}".encode())
         await self.app(scope, receive, send)
+
+    @staticmethod
+    async def _redirect(path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """308 to `path`, whose first character is no slash: `//host` would be another site's address."""
+        query = scope["query_string"].decode("latin-1")
+        target = f"/{quote(path)}" + (f"?{query}" if query else "")
+        await RedirectResponse(target, 308)(scope, receive, send)
 
 
 class Crashes:

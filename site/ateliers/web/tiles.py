@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ateliers.web.etags import is_kept
 from geo.tiles import NoTile, TileCache
 
 _A_WEEK = "public, max-age=604800, stale-if-error=2592000"
@@ -27,7 +28,7 @@ async def tile(request: Request) -> Response:
     except NoTile:
         return Response(status_code=404, headers={"Cache-Control": _A_MINUTE})
     headers = {"Cache-Control": _A_WEEK, "ETag": found.etag}
-    if _names(request.headers.get("if-none-match", ""), found.etag):
+    if is_kept(request, found.etag):
         return Response(status_code=304, headers=headers)
     return Response(found.body, media_type=found.media_type, headers=headers)
 
@@ -40,11 +41,6 @@ async def state(request: Request) -> Response:
     cache: TileCache | None = request.app.state.tiles
     ready = cache is not None and await cache.ready()
     return JSONResponse({"ready": ready}, headers={"Cache-Control": _A_MINUTE if ready else "no-store"})
-
-
-def _names(header: str, etag: str) -> bool:
-    """RFC 9110 §13.1.2: a list of tags, weak ones compared without their ``W/``, or ``*``."""
-    return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 
 routes = [

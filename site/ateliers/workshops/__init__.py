@@ -12,7 +12,7 @@ from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
 from ateliers.people import Counsellor, Organisation
-from ateliers.refusals import CalledOff, NotOpenYet, TooLate
+from ateliers.refusals import CalledOff, NotOpenYet, Refusal, TooLate, VenueWithdrawn
 from ateliers.venues import Venue
 from ateliers.venues.names import plain
 from geo.points import Box, distance_km
@@ -176,13 +176,26 @@ class Session(Model):
         return self.ends_at <= now
 
     def refuse_unless_bookable(self, now: datetime) -> None:
-        """Raise `CalledOff`, `NotOpenYet` or `TooLate` where no place may be given, whatever is left."""
+        """Raise `CalledOff`, `NotOpenYet`, `TooLate` or `VenueWithdrawn` where no place may be given, whatever is left.
+
+        The venue must be loaded.
+        """
         if self.called_off_at is not None:
             raise CalledOff
         if self.published_at is None or self.published_at > now or self.opens_at > now:
             raise NotOpenYet
         if self.closes_at <= now or self.starts_at <= now:
             raise TooLate
+        if self.venue.withdrawn_at is not None:
+            raise VenueWithdrawn
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether places are being given, were there any left."""
+        try:
+            self.refuse_unless_bookable(now)
+        except Refusal:
+            return False
+        return True
 
     def place_at(self, wall: datetime, duration: timedelta, venue: Venue) -> None:
         """Set start and end, in UTC, from a time on the venue's wall.
@@ -197,10 +210,13 @@ class Session(Model):
     async def move_to(
         self, tx: TransactionalDBClient, wall: datetime, venue: Venue, duration: timedelta, now: datetime
     ) -> None:
-        """Give it another hour or venue. `bookings.move` is what callers want: it also tells everyone who booked."""
+        """Give it another hour or venue. `bookings.move` is what callers want: it also tells everyone who booked.
+
+        Raises `CalledOff`; `TooLate` where it is over, or where the new hour has passed.
+        """
         if self.called_off_at is not None:
             raise CalledOff
-        if self.is_over(now):
+        if self.is_over(now) or wall.replace(tzinfo=venue.zone, fold=0) <= now:
             raise TooLate
         self.previous_starts_at = self.starts_at
         closes_before = self.starts_at - self.closes_at

@@ -75,10 +75,13 @@ function icon(path) {
 // An address of our site for what is in view; `{south}` and its like are filled, all rounded to some ten metres.
 function at(map, address) {
   const box = map.getBounds();
-  const within = (value, limit) => Math.max(-limit, Math.min(limit, value)).toFixed(4);
+  const lat = (value) => Math.max(-90, Math.min(90, value)).toFixed(4);
+  // Past the antimeridian Leaflet counts on; the server begins again, and takes a west that is east of its east.
+  const whole = box.getEast() - box.getWest() >= 360;
+  const lon = (value, edge) => (whole ? edge : L.Util.wrapNum(value, [-180, 180], true)).toFixed(4);
   return fill(address, {
-    south: within(box.getSouth(), 90), west: within(box.getWest(), 180),
-    north: within(box.getNorth(), 90), east: within(box.getEast(), 180), zoom: map.getZoom(),
+    south: lat(box.getSouth()), west: lon(box.getWest(), -180), north: lat(box.getNorth()), east: lon(box.getEast(), 180),
+    zoom: map.getZoom(),
   });
 }
 
@@ -86,7 +89,10 @@ function start(map) {
   const { view } = map.site.config;
   if (view.at) return map.setView(view.at, view.zoom, { animate: false });
   const [south, west, north, east] = view.box;
-  return map.fitBounds([[south, west], [north, east]], { padding: [12, 12], maxZoom: 15, animate: false });
+  const box = L.latLngBounds([south, west], [north, east]);
+  // A zone is what a map of this size has shown before: with a margin around it, it would be shown from farther away.
+  if (map.site.config.exact) return map.fitBounds(box.pad(-0.03), { animate: false });
+  return map.fitBounds(box, { padding: [12, 12], maxZoom: 15, animate: false });
 }
 
 // Where the search is made around. Its name is written by ground.js, or by the tiles.

@@ -87,6 +87,8 @@ function drawGround(map, data) {
   line(lines(data.coasts), "sitemap-coasts");
 }
 
+const MOST_NAMES = 14; // in one view: enough to know where one is, and each of them is two nodes of the page
+
 // Names of towns, the largest first, where they hide neither each other nor a marker; before all, the place searched.
 function followTowns(map) {
   if (map.site.towns) return;
@@ -125,13 +127,14 @@ function followTowns(map) {
       const { x, y } = map.latLngToContainerPoint(latlng);
       return [x - radius, y - rise - radius, x + radius, y - rise + radius];
     });
-    taken.push([size.x - 60, 0, size.x, 170]); // the buttons
+    taken.push([size.x - 60, 0, size.x, 170], [size.x - 150, size.y - 26, size.x, size.y]); // the buttons, the credit
     const free = ([left, top, right, bottom]) => left > 4 && top > 4 && right < size.x - 4 && bottom < size.y - 4
       && !taken.some((box) => left < box[2] && right > box[0] && top < box[3] && bottom > box[1]);
     // The town searched for is named once.
     const center = here && map.latLngToContainerPoint(here.at);
     const others = towns.filter(({ at }) => !center || map.latLngToContainerPoint(at).distanceTo(center) > 24)
       .sort((a, b) => b.population - a.population);
+    let names = 0;
     for (const { name, at, className, letter, gap } of here ? [here, ...others] : others) {
       const { x, y } = map.latLngToContainerPoint(at);
       const width = name.length * letter + 8;
@@ -142,6 +145,7 @@ function followTowns(map) {
       if (className === "is-here") sides.under = [x - width / 2, y + 30, x + width / 2, y + 50]; // clear of a marker on the spot
       const side = Object.keys(sides).find((way) => free(sides[way]));
       if (!side) continue;
+      if ((names += 1) > MOST_NAMES) break;
       taken.push(sides[side]);
       L.marker(at, {
         pane: "towns", interactive: false, keyboard: false,

@@ -79,15 +79,21 @@ export function viewportMarkers(map) {
   }
 
   function summarise(features) {
-    const view = map.getBounds();
+    const view = map.getBounds().pad(0.03); // a zone searched is shown to within so much: its edges count as seen
     let venues = 0;
     let sessions = 0;
     for (const { geometry, properties } of features) {
-      if (!view.contains([geometry.coordinates[1], geometry.coordinates[0]])) continue;
+      if (!view.contains(place(geometry))) continue;
       venues += properties.venues ?? 1;
       sessions += properties.count;
     }
     map.site.say(venues ? map.site.fill(labels.summary, words({ venues, count: sessions })) : labels.nothing);
+  }
+
+  // Where it is seen: past the antimeridian Leaflet counts on.
+  function place({ coordinates: [lon, lat] }) {
+    const middle = map.getCenter().lng;
+    return [lat, lon + 360 * Math.round((middle - lon) / 360)];
   }
 
   function words({ name, commune, venues, count }) {
@@ -103,7 +109,6 @@ export function viewportMarkers(map) {
   }
 
   function add(feature) {
-    const [lon, lat] = feature.geometry.coordinates;
     const single = alone(feature);
     const size = diameter(feature.properties);
     const number = element("span", {}, map.site.number(feature.properties.count));
@@ -111,7 +116,7 @@ export function viewportMarkers(map) {
       className: single ? "sitemap-pin" : `sitemap-group is-${size}`, html: number,
       iconSize: single ? [size, size + 2] : [size, size], iconAnchor: single ? [size / 2, RISE + size / 2] : undefined,
     });
-    const marker = L.marker([lat, lon], { icon, keyboard: false, riseOnHover: true }).addTo(map);
+    const marker = L.marker(place(feature.geometry), { icon, keyboard: false, riseOnHover: true }).addTo(map);
     const entry = { feature, marker, number };
     const node = marker.getElement();
     const key = feature.id;
@@ -145,9 +150,8 @@ export function viewportMarkers(map) {
       if (lit) light(shown.get(feature.id), true);
       return;
     }
-    const [lon, lat] = feature.geometry.coordinates;
     entry.feature = feature;
-    entry.marker.setLatLng([lat, lon]);
+    entry.marker.setLatLng(place(feature.geometry));
     entry.number.textContent = map.site.number(feature.properties.count);
     entry.marker.getElement().setAttribute("aria-label", nameOf(feature));
   }
@@ -235,7 +239,8 @@ export function viewportMarkers(map) {
     const { feature } = shown.get(key);
     if (feature.properties.kind === "venue" || feature.properties.members) return openPopup(key);
     const [west, south, east, north] = feature.bbox;
-    const box = L.latLngBounds([south, west], [north, east]);
+    const turn = place(feature.geometry)[1] - feature.geometry.coordinates[0];
+    const box = L.latLngBounds([south, west + turn], [north, east + turn]);
     const zoom = Math.max(map.getZoom() + 1, Math.min(STREET, map.getBoundsZoom(box, false, L.point(48, 64))));
     if (byKeyboard) entering = box.pad(0.2);
     map.closeTooltip(tooltip);

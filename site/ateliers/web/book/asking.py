@@ -20,6 +20,8 @@ from ateliers.refusals import (
     SameForm,
     SessionFull,
     TooLate,
+    TooMany,
+    VenueWithdrawn,
 )
 from ateliers.templating import url
 from ateliers.web.addresses import named_session
@@ -87,12 +89,14 @@ async def _book(request: Request, session: Session, form: BookingForm, key: str,
         sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
         booking = await Booking.get(id=already.booking_id)
         return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
+    except TooMany as many:
+        return _form_page(request, session, form, key, status=429, wait=many.retry_after)
     except SessionFull as full:
         if not full.left:
             return await _refused(request, session, full, now, form=form)
         form.places.errors = ["seats_few"]
         return _form_page(request, session, form, key, status=409, left=full.left)
-    except (TooLate, CalledOff, NotOpenYet) as refusal:
+    except (TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
         return await _refused(request, session, refusal, now, form=form)
     return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
 
@@ -125,10 +129,21 @@ def _form_page(
     status: int = 200,
     stale: bool = False,
     left: int = 0,
+    wait: int = 0,
 ) -> Response:
-    most = max(1, min(MOST_SEATS, left or session.seats_left))
+    """The form with what was typed. `wait`: seconds until it may be sent again."""
     return respond(
-        request, "book/form.html", status, session=session, form=form, key=key, most=most, stale=stale, left=left
+        request,
+        "book/form.html",
+        status,
+        {"Retry-After": str(wait)} if wait else None,
+        session=session,
+        form=form,
+        key=key,
+        most=max(1, min(MOST_SEATS, left or session.seats_left)),
+        stale=stale,
+        left=left,
+        wait=wait,
     )
 
 

@@ -105,7 +105,9 @@ class BookingForm(Form):
 
 def _name(field: Any) -> None:
     field.data = clean(field.data)
-    if len(field.data) < 2 or not any(c.isalpha() for c in field.data) or _LINK.search(field.data):
+    if len(field.data) < 2 or not any(c.isalpha() for c in field.data):
         raise StopValidation("name_missing")
+    if _LINK.search(field.data):
+        raise StopValidation("name_link")
     if len(field.data) > 120:
         raise StopValidation("name_long")

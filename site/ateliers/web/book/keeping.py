@@ -20,6 +20,7 @@ from ateliers.refusals import (
     NotOpenYet,
     SessionFull,
     TooLate,
+    VenueWithdrawn,
 )
 from ateliers.templating import url
 from ateliers.web.pages import respond
@@ -30,11 +31,12 @@ from geo.points import distance_km
 async def see(request: Request) -> Response:
     """The booking's own page: what, when, where, the reference, the ticket to print, what can be changed."""
     booking = await _mine(request)
-    return await _booking_page(request, booking, new="nouveau" in request.query_params)
+    done = request.query_params.get("fait", "")
+    return await _booking_page(request, booking, new="nouveau" in request.query_params, done=done)
 
 
 async def _booking_page(
-    request: Request, booking: Booking, *, status: int = 200, new: bool = False, problem: str = ""
+    request: Request, booking: Booking, *, status: int = 200, new: bool = False, problem: str = "", done: str = ""
 ) -> Response:
     now = utc_now()
     session = booking.session
@@ -51,6 +53,7 @@ async def _booking_page(
         link=link,
         new=new,
         problem=problem,
+        done=done,
         others=others,
         instead=await instead_of(session, now) if session.called_off_at else None,
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
@@ -71,9 +74,11 @@ async def change_places(request: Request) -> Response:
         await bookings.change_seats(booking.id, seats, post=request.app.state.post, now=utc_now())
     except SessionFull:
         return await _booking_page(request, await _mine(request), status=409, problem="seats_few")
+    except VenueWithdrawn:
+        return await _booking_page(request, await _mine(request), status=409, problem="venue")
     except (TooLate, CalledOff, Gone):
         return await _booking_page(request, await _mine(request), status=409, problem="late")
-    return _back(request)
+    return _back(request, "places")
 
 
 async def ask_cancel(request: Request) -> Response:
@@ -105,9 +110,11 @@ async def take_back(request: Request) -> Response:
         return await _booking_page(request, await _mine(request), status=409, problem="full")
     except AlreadyBooked:
         return await _booking_page(request, await _mine(request), status=409, problem="again")
+    except VenueWithdrawn:
+        return await _booking_page(request, await _mine(request), status=409, problem="venue")
     except (TooLate, CalledOff, NotOpenYet):
         return await _booking_page(request, await _mine(request), status=409, problem="late")
-    return _back(request)
+    return _back(request, "reprise")
 
 
 async def replace(request: Request) -> Response:
@@ -126,7 +133,7 @@ async def invitation(request: Request) -> Response:
     """The booking for one's calendar. METHOD:PUBLISH and no attendee: this file is opened by hand, not received."""
     booking = await _mine(request)
     if booking.cancelled_at or booking.session.called_off_at:
-        raise Gone
+        return _back(request)  # whose page says why there is nothing to save
     text = invites.published(request.app.state.post.invite(booking, booking.session, utc_now()))
     headers = {"Content-Disposition": 'attachment; filename="atelier.ics"'}
     return Response(text, media_type="text/calendar; charset=utf-8", headers=headers)
@@ -139,5 +146,6 @@ async def _mine(request: Request) -> Booking:
     return await bookings.by_token(token)
 
 
-def _back(request: Request) -> Response:
-    return RedirectResponse(url(f"/r/{request.path_params['token'].lower()}"), 303)
+def _back(request: Request, done: str = "") -> Response:
+    """To the booking's page, which says what was done: `done` is a code of its template."""
+    return RedirectResponse(url(f"/r/{request.path_params['token'].lower()}", fait=done), 303)

@@ -14,6 +14,7 @@ from ateliers.database import utc_now
 from ateliers.i18n import gettext
 from ateliers.refusals import NotFound
 from ateliers.search import RADII, Search
+from ateliers.venues import Venue
 from ateliers.web import maps
 from ateliers.web.find.places import distances, is_nowhere, located, page_count, paged
 from ateliers.web.pages import respond
@@ -22,6 +23,7 @@ from geo.territories import DEPARTMENTS
 
 MOST_THEMES_AT_HOME = 8
 MOST_TOWNS = 24
+OTHER_THEMES = 3
 
 
 async def home(request: Request) -> Response:
@@ -85,6 +87,9 @@ async def theme_index(request: Request) -> Response:
 
 
 async def _listed(request: Request, search: Search, now: datetime, **more: Any) -> Response:
+    venue = await Venue.get_or_none(id=search.venue_id) if search.venue_id else None
+    if search.venue_id and venue is None:
+        search = replace(search, venue_id=0, complaints={**search.complaints, "lieu": "no_venue"})
     total = 0 if is_nowhere(search) else await search.total(now)
     pages = page_count(total)
     if search.page > pages:
@@ -99,8 +104,9 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
         total=total,
         pages=pages,
         now=now,
-        map=maps.of_search(search, request.app.state.settings) if total else None,
+        map=maps.of_search(search, request.app.state.settings, now, venue) if total else None,
         widened=[] if total else await _widened(search, now),
+        venue=venue,
         **({"choices": [], "department": None, "commune": None, "theme": None} | more),
     )
 
@@ -108,17 +114,18 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
 async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int]]:
     """Ways out of an empty page, each with its real count: (what changed, search, sessions)."""
     tries: list[tuple[str, Search]] = []
-    if search.center is not None:
+    if search.center is not None and search.box is None:
         tries += [("radius", replace(search, radius=km, page=1)) for km in RADII if km > search.radius]
     if search.since or search.until or search.period or search.moments:
         tries.append(("dates", replace(search, since=None, until=None, period="", moments=(), page=1)))
     if search.themes or search.text:
+        tries += [("theme", other) for other in await _other_themes(search, now)]
         tries.append(("themes", replace(search, themes=(), text="", page=1)))
-    bare = Search(where=search.where, place=search.place, position=search.position, radius=RADII[-1])
-    if not is_nowhere(search):
+    if search.center is not None or search.department or search.place is not None:
+        bare = Search(where=search.where, place=search.place, position=search.position, radius=RADII[-1])
         tries.append(("everything", replace(bare, department=search.department)))
-    if search.where or search.position:
-        tries.append(("country", replace(search, where="", place=None, position=None, box=None, page=1)))
+    anywhere = replace(search, where="", place=None, position=None, department="", box=None, venue_id=0, page=1)
+    tries.append(("country", anywhere))
     ways, seen = [], {search.query()}
     for change, other in tries:
         if other.query() in seen or is_nowhere(other):
@@ -128,3 +135,16 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
         if count:
             ways.append((change, other, count))
     return ways
+
+
+async def _other_themes(search: Search, now: datetime) -> list[Search]:
+    """The other themes that the same place, dates and people have most of; within the widest radius if need be."""
+    if is_nowhere(search):
+        return []
+    for radius in dict.fromkeys((search.radius, RADII[-1])):
+        near = replace(search, themes=(), text="", radius=radius, page=1)
+        found = await near.count_by("theme", now)
+        others = [code for code in found if code in modules.THEMES and code not in search.themes]
+        if others or search.center is None:
+            return [replace(near, themes=(code,)) for code in others[:OTHER_THEMES]]
+    return []

@@ -29,7 +29,7 @@ async def session_page(request: Request) -> Response:
     now = utc_now()
     session = await shown(request, now)
     others = []
-    if session.is_over(now) or session.called_off_at or session.is_full:
+    if session.is_full or not session.is_open(now):
         others = await alternatives_to(session, now, seats=1, most=3)
     return respond(
         request,
@@ -52,11 +52,12 @@ async def venue_page(request: Request) -> Response:
     if venue is None:
         raise NotFound
     if venue.withdrawn_at is not None:
-        raise Gone
+        raise Gone("venue")
     search = paged(request, Search(venue_id=venue.id))
     total = await search.total(now)
     pages = page_count(total)
-    search = replace(search, page=min(search.page, pages))
+    if search.page > pages:
+        search = replace(search, page=pages, complaints={**search.complaints, "page": "out_of_range"})
     return respond(
         request,
         "find/venue.html",
@@ -83,5 +84,5 @@ async def short_address(request: Request) -> Response:
 async def shown(request: Request, now: datetime) -> Session:
     session = await named_session(request, now)
     if session.ends_at + SHOWN_AFTER_END < now:
-        raise Gone
+        raise Gone("past")
     return session
