@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -107,7 +108,7 @@ def _usable(described: Any) -> Key | None:
     if not all(isinstance(value, str) for value in public.values()):
         return None
     try:
-        # joserfc only warns of a short RSA key, and an RSA key is read lazily: look before it is used.
+        # joserfc only warns of a short RSA key: look before it does.
         if public["kty"] == "RSA":
             size = _bits(public.get("n", ""))
             return import_key(public, "RSA") if LEAST_RSA_BITS <= size <= 8192 else None
@@ -117,8 +118,8 @@ def _usable(described: Any) -> Key | None:
 
 
 def _bits(modulus: str) -> int:
-    """Size of an RSA modulus written in base64url, to the byte."""
-    return len(modulus.rstrip("=")) * 6 // 8 * 8
+    """Size of an RSA modulus written in base64url. Raises ValueError."""
+    return int.from_bytes(base64.urlsafe_b64decode(modulus + "=="), "big").bit_length()
 
 
 def _words(said: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ async def verified(
 def _header(token: str) -> dict[str, Any]:
     try:
         found = jws.extract_compact(token.encode()).headers()
-    except (JoseError, ValueError, RecursionError):
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):  # a header may be JSON and no object
         raise Refused("signature") from None
     if not isinstance(found, dict):
         raise Refused("signature")
