@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import week
+from ateliers.web.desk import account, places, team, week
 from ateliers.web.signed_in import DeskRoute
 
-routes: list[DeskRoute] = [*week.routes]
+routes: list[DeskRoute] = [*week.routes, *team.routes, *account.routes, *places.routes]
