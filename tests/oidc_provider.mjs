@@ -36,6 +36,11 @@ function configuration(authMethods) {
       client('basic', { token_endpoint_auth_method: 'client_secret_basic', client_secret: 'p@ss:word/+ '.padEnd(48, 's') }),
       client('brief'),
       client('pkce'),
+      client('site', {
+        redirect_uris: ['https://ateliers.example/pro/proconnect/retour'],
+        post_logout_redirect_uris: ['https://ateliers.example/pro/proconnect/sorti'],
+      }),
+      client('site-brief', { redirect_uris: ['https://ateliers.example/pro/proconnect/retour'] }),
     ].filter((each) => authMethods.includes(each.token_endpoint_auth_method)),
     clientAuthMethods: authMethods,
     jwks: { keys: [jwk('rsa', { modulusLength: 2048 }, 'rsa-1'), jwk('ec', { namedCurve: 'P-256' }, 'ec-1')] },
@@ -81,7 +86,7 @@ function configuration(authMethods) {
     }),
     pkce: { required: (_, { clientId }) => clientId === 'pkce' },
     ttl: {
-      AuthorizationCode: (_ctx, _code, { clientId }) => (clientId === 'brief' ? 1 : 30),
+      AuthorizationCode: (_ctx, _code, { clientId }) => (clientId.endsWith('brief') ? 1 : 30),
       AccessToken: 60,
       IdToken: 60,
       Interaction: 60,

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from tortoise.backends.base.client import TransactionalDBClient
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs are of 3.2
 from wtforms.validators import StopValidation
 
@@ -76,16 +76,16 @@ class RoomForm(Form):
     """A room and how many people fit in."""
 
     salle = StringField()
-    capacite = IntegerField()
+    capacite = StringField()
 
     def validate_salle(self, field: StringField) -> None:
         field.data = clean(field.data)
         if len(field.data) > 80:
             raise StopValidation("room_long")
 
-    def validate_capacite(self, field: IntegerField) -> None:
-        if field.data is None or not 1 <= field.data <= MOST_FIT:
-            field.errors = []  # WTForms has put a sentence of its own there
+    def validate_capacite(self, field: StringField) -> None:
+        field.data = clean(field.data)
+        if not re.fullmatch(r"[0-9]{1,3}", field.data) or not 1 <= int(field.data) <= MOST_FIT:
             raise StopValidation("capacity")
 
 
@@ -101,7 +101,7 @@ async def ask_add(request: Request, me: Standing) -> Response:
     """Which room of this venue."""
     venue = await _venue(request)
     return respond(
-        request, "desk/places_add.html", venue=venue, form=RoomForm(capacite=8), new="nouveau" in request.query_params
+        request, "desk/places_add.html", venue=venue, form=RoomForm(capacite="8"), new="nouveau" in request.query_params
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ async def add(request: Request, me: Standing) -> Response:
         form = RoomForm(data)
     if not form.validate():
         return respond(request, "desk/places_add.html", 422, venue=venue, form=form, new=False)
-    await presences.settle(me.id, venue.id, form.salle.data or "", form.capacite.data or 1, utc_now().date())
+    await presences.settle(me.id, venue.id, form.salle.data or "", int(form.capacite.data or "1"), utc_now().date())
     return _back("ajoute")
 
 
