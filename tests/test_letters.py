@@ -73,7 +73,7 @@ def parts_of(template: str, mine: SimpleNamespace, what: SimpleNamespace, **extr
     made = calendars.of_booking(mine, what, world.settings(), NOW)  # type: ignore[arg-type]
     alike: dict[str, Any] = {
         "changed": {"before": None, "seats_before": 1},
-        "called_off": {"alternatives": []},
+        "called_off": {"replacement": None, "alternatives": []},
     }.get(template, {})
     return {
         "settings": world.settings(contact_email="aide@ateliers.example"),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ateliers import i18n
@@ -57,6 +58,35 @@ def json_ld(data: Mapping[str, Any]) -> Markup:
     return Markup('<script type="application/ld+json">{}</script>').format(Markup(text))  # noqa: S704 - escaped above
 
 
+def markdown(text: str) -> Markup:
+    """Markdown (CommonMark) as HTML: paragraphs, lists, emphasis, links, headings below the page's own.
+
+    No HTML of the author's, no image (it would be a third party's), no `javascript:` link (the library refuses those).
+    """
+    return Markup(_markdown.render(text))  # noqa: S704 - HTML in the text is escaped, see `_markdown`
+
+
+def _commonmark() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False}).disable("image")
+
+    def lower(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+        # The page has its h1 and its h2: whatever level was written, a heading of the text is an h3 or an h4.
+        tokens[index].tag = "h3" if tokens[index].tag in {"h1", "h2"} else "h4"
+        return str(self.renderToken(tokens, index, options, env))
+
+    def outward(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+        tokens[index].attrSet("rel", "nofollow noopener")
+        return str(self.renderToken(tokens, index, options, env))
+
+    reader.add_render_rule("heading_open", lower)
+    reader.add_render_rule("heading_close", lower)
+    reader.add_render_rule("link_open", outward)
+    return reader
+
+
+_markdown = _commonmark()
+
+
 def _finalize(value: Any) -> Any:
     return "" if value is None else value
 
@@ -100,6 +130,7 @@ def _environment() -> Environment:
         clock_words=i18n.clock_words,
         distance_words=i18n.distance_words,
         number=i18n.number_words,
+        markdown=markdown,
         translated=i18n.gettext,
     )
     return env

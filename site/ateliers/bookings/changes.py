@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking, _loaded
+from ateliers.bookings import Booking, Wish, _loaded, book
 from ateliers.bookings.notices import Post
 from ateliers.database import unit_of_work
+from ateliers.refusals import AlreadyBooked, Gone, SameForm
 from ateliers.venues import Venue
 from ateliers.workshops import Session
 
@@ -74,10 +75,40 @@ async def _call_off(tx: TransactionalDBClient, session_id: int, reason: str, pos
     await session.call_off(tx, reason, now)
     told = Told(session)
     alternatives = await post.alternatives(session, now)
+    replacement = await instead_of(session, now)
     # The bookings stay as they are: the session is called off, nobody cancelled. Their pages say so.
     return await _tell(
-        tx, told, now, lambda booking: post.called_off(tx, booking, session, now, alternatives=alternatives)
+        tx,
+        told,
+        now,
+        lambda booking: post.called_off(tx, booking, session, now, alternatives=alternatives, replacement=replacement),
     )
+
+
+async def instead_of(session: Session, now: datetime) -> Session | None:
+    """The session that its host proposes instead, while one may still come to it."""
+    if session.replacement_id is None:
+        return None
+    found = await Session.get_or_none(id=session.replacement_id).select_related("workshop", "venue", "counsellor")
+    return found if found is not None and found.called_off_at is None and found.starts_at > now else None
+
+
+async def rebook(booking: Booking, *, post: Post, now: datetime) -> Booking:
+    """Take the places in the session that stands in for the one called off, for the same person: one tap, once.
+
+    Pressed twice, the first one's booking is the answer. Raises Gone when nothing stands in, and what `book` raises.
+    """
+    instead = await instead_of(booking.session, now)
+    if booking.session.called_off_at is None or instead is None:
+        raise Gone
+    wish = Wish(
+        name=booking.name, seats=booking.seats, form_key=f"rebook:{booking.uid}", email=booking.email, phone=booking.phone,
+        phone_typed=booking.phone_typed, beneficiary=booking.beneficiary, language=booking.language,
+    )  # fmt: skip
+    try:
+        return await book(instead.id, wish, post=post, now=now)
+    except (SameForm, AlreadyBooked) as known:
+        return await Booking.get(id=known.booking_id)
 
 
 async def _tell(

@@ -79,11 +79,11 @@ class Post:
         now: datetime,
         *,
         alternatives: Sequence[Session],
+        replacement: Session | None = None,
     ) -> bool:
         """Tell that the session will not take place, why, and what else there is; CANCEL."""
-        return await self._send(
-            tx, "called_off", booking, session, now, invites.cancel, words={"alternatives": list(alternatives)}
-        )
+        words = {"alternatives": list(alternatives), "replacement": replacement}
+        return await self._send(tx, "called_off", booking, session, now, invites.cancel, words=words)
 
     async def alternatives(self, session: Session, now: datetime) -> list[Session]:
         """Up to three coming sessions of the same theme with places, nearest first."""

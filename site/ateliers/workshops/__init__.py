@@ -38,6 +38,8 @@ class Workshop(Model):
     equipment = fields.TextField(default="")  # what is lent there
     accessibility = fields.TextField(default="")
     search_text = fields.TextField(default="")
+    # The form it came from, unique by an index: sent twice, planned once.
+    form_key_hash = fields.CharField(max_length=64, null=True)
 
     class Meta:
         table = "workshop"

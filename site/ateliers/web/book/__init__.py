@@ -14,5 +14,6 @@ routes = [
     Route("/r/{token}/annuler", keeping.ask_cancel),
     Route("/r/{token}/annuler", keeping.cancel, methods=["POST"]),
     Route("/r/{token}/reprendre", keeping.take_back, methods=["POST"]),
+    Route("/r/{token}/remplacer", keeping.replace, methods=["POST"]),
     Route("/r/{token}/agenda.ics", keeping.invitation),
 ]

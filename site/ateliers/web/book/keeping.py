@@ -9,6 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, invites
 from ateliers.bookings import MOST_SEATS, Booking
+from ateliers.bookings.changes import instead_of, rebook
+from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
 from ateliers.refusals import (
     AlreadyBooked,
@@ -50,6 +52,7 @@ async def _booking_page(
         new=new,
         problem=problem,
         others=others,
+        instead=await instead_of(session, now) if session.called_off_at else None,
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
         most=min(MOST_SEATS, booking.seats + session.seats_left),
         now=now,
@@ -105,6 +108,18 @@ async def take_back(request: Request) -> Response:
     except (TooLate, CalledOff, NotOpenYet):
         return await _booking_page(request, await _mine(request), status=409, problem="late")
     return _back(request)
+
+
+async def replace(request: Request) -> Response:
+    """Go to the session that stands in for one called off."""
+    booking = await _mine(request)
+    try:
+        made = await rebook(booking, post=request.app.state.post, now=utc_now())
+    except SessionFull:
+        return await _booking_page(request, booking, status=409, problem="full")
+    except (TooLate, CalledOff, NotOpenYet, Gone):
+        return await _booking_page(request, booking, status=409, problem="late")
+    return RedirectResponse(url(f"/r/{manage_token(made.uid, request.app.state.secret)}", nouveau="1"), 303)
 
 
 async def invitation(request: Request) -> Response:

@@ -13,7 +13,7 @@ from ateliers.people import Standing
 from ateliers.web.pages import respond
 from ateliers.web.signed_in import DeskRoute, Rule
 from ateliers.workshops import CoHost, Session
-from ateliers.workshops.access import hosted_by, run_by
+from ateliers.workshops.access import hosted_by, run_by, seen_by
 
 AHEAD = timedelta(days=14)
 DRAFTS = 20
@@ -49,14 +49,25 @@ async def session_page(request: Request, me: Standing, session: Session) -> Resp
     booked = []
     if runs:
         booked = await Booking.filter(session_id=session.id, cancelled_at__isnull=True).order_by("id")
+    dates = []
+    if session.series_id:
+        series = seen_by(me).filter(series_id=session.series_id).select_related("workshop", "venue")
+        dates = await series.order_by("starts_at")
     cohosts = [
         each.counsellor
         for each in await CoHost.filter(session_id=session.id).select_related("counsellor").order_by("id")
     ]
     return respond(
         request, "desk/session.html", session=session, workshop=session.workshop, venue=session.venue, runs=runs,
-        booked=booked, cohosts=cohosts, now=now, done=request.query_params.get("fait", ""),
+        booked=booked, cohosts=cohosts, now=now, dates=dates, done=request.query_params.get("fait", ""),
+        letters=_count(request, "lettres"), calls=_count(request, "appels"),
     )  # fmt: skip
+
+
+def _count(request: Request, name: str) -> int:
+    """A number that an action put into the address for the notice; 0 for anything else."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 routes = [

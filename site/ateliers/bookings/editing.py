@@ -1,0 +1,208 @@
+"""Editing sessions that people may have booked: this date, this one and the following, or all of its series.
+
+Everyone booked gets one letter a session, only where its hour or place changed. Before the button, `who_is_told` says who.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.expressions import F
+
+from ateliers.bookings import Booking
+from ateliers.bookings.changes import Told, call_off, move
+from ateliers.bookings.notices import Post
+from ateliers.database import unit_of_work
+from ateliers.people import Standing
+from ateliers.refusals import CalledOff, TooLate, Unusable
+from ateliers.workshops import CoHost, Session
+from ateliers.workshops.access import run_by
+from ateliers.workshops.planning import Content, Terms, colleagues, reword
+
+SCOPES = ("one", "following", "all")
+
+
+class Overtaken(Unusable):
+    """Somebody else changed the session since its form was opened."""
+
+    def __init__(self) -> None:
+        super().__init__("overtaken")
+
+
+class TooFewPlaces(Unusable):
+    """Fewer places were asked for than are taken: `taken`, in the session that has most."""
+
+    def __init__(self, taken: int) -> None:
+        super().__init__("places_taken")
+        self.taken = taken
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the form of a session says it is to be. `wall` is the edited session's own; the others of a series keep their
+    days' distance from it and take its hour."""
+
+    content: Content
+    terms: Terms
+    wall: datetime
+    scope: str = "one"
+
+
+@dataclass
+class Reach:
+    """Whom a change would reach: sessions, bookings with a letter, bookings to be phoned."""
+
+    sessions: list[Session] = field(default_factory=list)
+    moved: list[Session] = field(default_factory=list)
+    letters: int = 0
+    to_phone: list[Booking] = field(default_factory=list)
+
+
+async def in_scope(me: Standing, session: Session, scope: str, now: datetime) -> list[Session]:
+    """The sessions that `scope` names, `session` first, the others in order: coming ones, not called off, mine to run."""
+    if scope == "one" or session.series_id is None:
+        return [session]
+    others = run_by(me).filter(series_id=session.series_id, called_off_at__isnull=True, starts_at__gt=now)
+    if scope == "following":
+        others = others.filter(starts_at__gte=session.starts_at)
+    found = await others.exclude(id=session.id).select_related("workshop", "venue", "counsellor").order_by("starts_at")
+    return [session, *found]
+
+
+def new_wall(session: Session, edited: Session, wall: datetime) -> datetime:
+    """Where another session of the series goes when `edited` goes to `wall`: as many days farther, the same hour."""
+    before = datetime.fromisoformat(edited.starts_local)
+    own = datetime.fromisoformat(session.starts_local)
+    return datetime.combine(own.date() + (wall.date() - before.date()), wall.time())
+
+
+def is_moved(session: Session, change: Change, wall: datetime) -> bool:
+    """Whether people must be told: another hour, length, or venue. The room alone is on the door."""
+    length = timedelta(minutes=change.terms.minutes)
+    here = (session.starts_local, session.ends_at - session.starts_at, session.venue_id)
+    return here != (wall.strftime("%Y-%m-%dT%H:%M"), length, change.terms.venue.id)
+
+
+async def who_is_told(me: Standing, session: Session, change: Change, now: datetime) -> Reach:
+    """What the button would do, without doing it."""
+    reach = Reach(await in_scope(me, session, change.scope, now))
+    for each in reach.sessions:
+        if each.published_at is not None and is_moved(each, change, new_wall(each, session, change.wall)):
+            reach.moved.append(each)
+    await _add_people(reach, reach.moved)
+    return reach
+
+
+async def who_is_told_off(me: Standing, session: Session, scope: str, now: datetime) -> Reach:
+    """Whom calling off would reach."""
+    reach = Reach(await in_scope(me, session, scope, now))
+    await _add_people(reach, reach.sessions)
+    return reach
+
+
+async def _add_people(reach: Reach, sessions: Sequence[Session]) -> None:
+    booked = await Booking.filter(session_id__in=[s.id for s in sessions], cancelled_at__isnull=True).order_by("id")
+    reach.letters = sum(1 for booking in booked if booking.email)
+    reach.to_phone = [booking for booking in booked if not booking.email]
+
+
+async def edit(session: Session, change: Change, *, version: int, me: Standing, post: Post, now: datetime) -> Told:
+    """Make the change, to every session of its scope, and tell everyone whose hour or place it changes: all or nothing.
+
+    `version` is the one the form was opened with. Raises Overtaken, TooFewPlaces, CalledOff, TooLate, Unusable("past").
+    """
+    return await unit_of_work(_edit, session, change, version, me, post, now)
+
+
+async def _edit(
+    tx: TransactionalDBClient, session: Session, change: Change, version: int, me: Standing, post: Post, now: datetime
+) -> Told:
+    # First: the row lock, and the answer whether anybody was faster.
+    current = Session.filter(id=session.id, version=version).using_db(tx)
+    if await current.update(version=F("version") + 1, updated_at=now) != 1:
+        raise Overtaken
+    sessions = await in_scope(me, session, change.scope, now)
+    if set(change.terms.cohosts) - {each.id for each in await colleagues(me, now)}:
+        raise Unusable("cohosts")
+    told = Told(session)
+    for each in sessions:
+        if each.called_off_at is not None:
+            raise CalledOff
+        if each.is_over(now):
+            raise TooLate
+        wall = new_wall(each, session, change.wall)
+        await _set_terms(tx, each, change.terms, now)
+        if is_moved(each, change, wall):
+            one = await _move(each, change.terms, wall, post, now)
+            told.letters += one.letters
+            told.to_phone += one.to_phone
+        await _set_cohosts(tx, each, change.terms.cohosts, now)
+    await reword(tx, sessions, change.content)
+    return told
+
+
+async def _move(session: Session, terms: Terms, wall: datetime, post: Post, now: datetime) -> Told:
+    if wall.replace(tzinfo=terms.venue.zone) <= now:
+        raise Unusable("past")
+    length = timedelta(minutes=terms.minutes)
+    return await move(session.id, wall=wall, venue=terms.venue, duration=length, post=post, now=now)
+
+
+async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, now: datetime) -> None:
+    """Places by one conditional UPDATE: never under those taken, whoever books meanwhile."""
+    closes = None if terms.closes_before is None else session.starts_at - terms.closes_before
+    if session.published_at is not None and terms.published_at is not None:
+        terms = replace(terms, published_at=min(session.published_at, terms.published_at))
+    fits = Session.filter(id=session.id, seats_taken__lte=terms.capacity).using_db(tx)
+    done = await fits.update(
+        capacity=terms.capacity,
+        room=terms.room,
+        booking_opens_at=terms.booking_opens_at,
+        booking_closes_at=closes,
+        published_at=terms.published_at,
+        private_key=(session.private_key or secrets.token_hex(8)) if terms.private else "",
+        updated_at=now,
+    )
+    if done != 1:
+        found = await Session.get(id=session.id, using_db=tx)
+        raise TooFewPlaces(found.seats_taken)
+
+
+async def _set_cohosts(tx: TransactionalDBClient, session: Session, wanted: Sequence[int], now: datetime) -> None:
+    known = set(await CoHost.filter(session_id=session.id).using_db(tx).values_list("counsellor_id", flat=True))
+    await CoHost.filter(session_id=session.id, counsellor_id__in=list(known - set(wanted))).using_db(tx).delete()
+    for number in set(wanted) - known:
+        await CoHost.create(
+            using_db=tx, session=session, counsellor_id=number, uid=f"ch-{secrets.token_hex(16)}", added_at=now
+        )
+
+
+async def call_off_all(
+    session: Session, scope: str, reason: str, replacement: Session | None, *, me: Standing, post: Post, now: datetime
+) -> Told:
+    """Call off the sessions of the scope, with one reason and, for the first, a session to go to instead.
+
+    Those called off already, or over, are passed over: pressing twice tells nobody twice.
+    """
+    return await unit_of_work(_call_off_all, session, scope, reason, replacement, me, post, now)
+
+
+async def _call_off_all(
+    tx: TransactionalDBClient, session: Session, scope: str, reason: str, replacement: Session | None, me: Standing,
+    post: Post, now: datetime,
+) -> Told:  # fmt: skip
+    told = Told(session)
+    for each in await in_scope(me, session, scope, now):
+        if replacement is not None:
+            await Session.filter(id=each.id).using_db(tx).update(replacement_id=replacement.id)
+        try:
+            one = await call_off(each.id, reason=reason, post=post, now=now)
+        except (CalledOff, TooLate):
+            continue
+        told.letters += one.letters
+        told.to_phone += one.to_phone
+    return told
