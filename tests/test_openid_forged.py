@@ -97,6 +97,7 @@ def key_in_the_header(it: Forger) -> str:
 
 
 def public_key_as_secret(it: Forger) -> str:
+    assert isinstance(it.keys[0], RSAKey)
     # By hand: joserfc takes no PEM for a secret, the tools of an attacker do.
     signing = f"{part({'alg': 'HS256', 'kid': 'one'})}.{part(it.claims())}"
     return f"{signing}.{b64(hmac.digest(it.keys[0].as_pem(private=False), signing.encode(), 'sha256'))}"
@@ -483,6 +484,12 @@ async def test_a_spoilt_callback_is_refused(query: dict[str, str], reason: str) 
         assert await provider.check_callback({"state": STATE, "code": "a"}, STATE) == "a"
         with refusing(reason):
             await provider.check_callback(query, STATE)
+
+
+async def test_a_browser_that_began_nothing_ends_nothing() -> None:
+    async with opened() as (_, provider):
+        with refusing("state"):
+            await provider.check_callback({"state": "", "code": "a"}, "")
 
 
 async def test_where_there_is_no_way_out_there_is_none() -> None:

@@ -159,12 +159,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _proconnect_is_whole(self) -> Settings:
-        needed = ("proconnect_url", "proconnect_client_id", "proconnect_client_secret")
-        missing = [name.upper() for name in needed if not getattr(self, name)]
-        if 0 < len(missing) < len(needed):
-            raise ValueError(
-                f"{missing[0]} is missing: ProConnect is offered with all of its three settings, or with none"
-            )
+        names = ("proconnect_url", "proconnect_client_id", "proconnect_client_secret")
+        given = [name.upper() for name in names if getattr(self, name)]
+        missing = [name.upper() for name in names if not getattr(self, name)]
+        if given and missing:
+            raise ValueError(f"{missing[0]} is missing: ProConnect needs it beside {' and '.join(given)}")
         return self
 
     @property
