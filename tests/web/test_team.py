@@ -255,3 +255,33 @@ async def test_an_administrator_finds_any_organisation(site: Visitor, cast: worl
     found = await site.get("/pro/equipe?nom=ville+07&page=99")
     assert [h.text for h in found.all("//section/h2")] == ["Ville 07"]
     assert (await site.get("/pro/equipe?page=²")).status == 200
+
+
+async def test_what_is_over_is_forgotten_after_six_months(site: Visitor, cast: world.World) -> None:
+    from ateliers.people import joining
+
+    await signed_in_as(site, cast.amina)
+    await site.post("/pro/equipe/inviter", invited(cast))
+    old = utc_now() - timedelta(days=181)
+    for decided, email in ((old, "a@x.example"), (utc_now(), "b@x.example"), (None, "c@x.example")):
+        await JoinRequest.create(
+            name="Éva", email=email, organisation_name="Ville", department="23", created_at=old, decided_at=decided
+        )
+    await joining.forget(utc_now())
+    assert sorted([each.email for each in await JoinRequest.all()]) == ["b@x.example", "c@x.example"]
+    assert await Invitation.all().count() == 1
+    await Invitation.all().update(created_at=old)
+    await joining.forget(utc_now())
+    assert await Invitation.all().count() == 0
+
+
+async def test_inviting_a_coordinator_again_closes_the_first_door(site: Visitor, cast: world.World) -> None:
+    from ateliers.database import unit_of_work
+    from ateliers.people import joining
+
+    for _ in range(2):
+        await unit_of_work(
+            joining.invite, email="c@x.example", name="", role="coordinator", organisation=None, department="23",
+            by=None, now=utc_now(),
+        )  # fmt: skip
+    assert await Invitation.filter(revoked_at__isnull=True).count() == 1

@@ -236,3 +236,10 @@ async def decide(
 async def end_stay(stay: Stay, today: date) -> None:
     """Their time in the organisation ends today; what they did there stays theirs, and they keep the account."""
     await Stay.filter(id=stay.id, until__isnull=True).update(until=today)
+
+
+async def forget(now: datetime) -> None:
+    """Delete, after 6 months, the requests that were decided and the invitations that no longer open anything."""
+    long_ago = now - timedelta(days=180)
+    await JoinRequest.filter(decided_at__lt=long_ago).delete()
+    await Invitation.filter(created_at__lt=long_ago).delete()

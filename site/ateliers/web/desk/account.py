@@ -18,10 +18,11 @@ from ateliers.people import SignIn, Standing, Stay, account, factor, sign_in
 from ateliers.people.team import LARGEST
 from ateliers.refusals import Gone, NotFound, Unusable
 from ateliers.templating import url
+from ateliers.venues.presences import presences_of
 from ateliers.web.forms import Form, clean, email_field, name_field, phone_number
 from ateliers.web.pages import respond
 from ateliers.web.signed_in import DeskRoute, Rule, drop_cookie
-from geo.territories import phone_region_of
+from geo.territories import DEPARTMENTS, MAINLAND_TIME_ZONE, phone_region_of
 
 HERE = "/pro/compte"
 CHANGES = Limit("address:account", 6, timedelta(hours=1))
@@ -87,15 +88,11 @@ async def _page(
 
 async def _zone(me: Standing) -> str:
     """The clock on the wall where they work: times of the list are told in it."""
-    from ateliers.venues.presences import presences_of
-    from geo.territories import DEPARTMENTS
-
     usual = await presences_of(me.id).first()
     if usual is not None:
         return str(usual.venue.time_zone)
-    stay = await Stay.filter(counsellor_id=me.id).select_related("organisation").order_by("-since").first()
-    known = DEPARTMENTS.get(stay.organisation.department) if stay is not None else None
-    return known.time_zone if known else "Europe/Paris"
+    department = await _department(me)
+    return DEPARTMENTS[department].time_zone if department else MAINLAND_TIME_ZONE
 
 
 async def save(request: Request, me: Standing) -> Response:
@@ -114,9 +111,14 @@ async def save(request: Request, me: Standing) -> Response:
 
 
 async def _region(me: Standing) -> str:
-    stay = await Stay.filter(counsellor_id=me.id).select_related("organisation").order_by("-since").first()
-    department = stay.organisation.department if stay is not None else ""
+    department = await _department(me)
     return phone_region_of(department) if department else "FR"
+
+
+async def _department(me: Standing) -> str:
+    """Their employer's, empty when unknown."""
+    stay = await Stay.filter(counsellor_id=me.id).select_related("organisation").order_by("-since").first()
+    return stay.organisation.department if stay is not None and stay.organisation.department in DEPARTMENTS else ""
 
 
 async def ask_address(request: Request, me: Standing) -> Response:

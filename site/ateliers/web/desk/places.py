@@ -126,7 +126,7 @@ class VenueForm(Form):
     commune = StringField()
 
     def validate_nom(self, field: StringField) -> None:
-        name_field(field, 250, "venue_missing", "venue_long")
+        name_field(field, 250, "venue_name_missing", "venue_long")
 
     def validate_type(self, field: SelectField) -> None:
         if field.data not in modules.VENUE_KINDS:
