@@ -84,6 +84,14 @@ async def test_an_address_that_has_a_desk_gets_no_link_and_the_same_answer(site:
     assert (await site.post("/pro/compte/adresse", {"email": "free"})).status == 422
 
 
+async def test_a_link_is_one_persons_even_when_the_old_address_moves_on(site: Visitor, cast: world.World) -> None:
+    token = account.change_token(cast.amina, "a@b.example", world.SECRET, utc_now())
+    await Counsellor.filter(id=cast.amina.id).update(email="elsewhere@gueret.example")
+    await Counsellor.filter(id=cast.bruno.id).update(email=cast.amina.email)
+    await signed_in_as(site, await Counsellor.get(id=cast.bruno.id))
+    assert (await site.post(f"/pro/compte/adresse/{token}", {})).status == 410
+
+
 async def test_a_link_to_a_new_address_grows_old(site: Visitor, cast: world.World) -> None:
     token = account.change_token(cast.amina, "a@b.example", world.SECRET, utc_now() - timedelta(hours=3))
     assert (await site.get(f"/pro/compte/adresse/{token}")).status == 410
