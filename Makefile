@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 VENDOR := static/vendor/.stamp
+# Whoever watches sees each package come; a log file is spared them.
+WATCHED := $(shell test -t 2 && echo yes)
+PIP := -m pip install --disable-pip-version-check $(if $(WATCHED),--progress-bar on,--quiet)
+NPM := requirements/npm.py ci --ignore-scripts $(if $(WATCHED),--progress --loglevel=http,--no-progress --loglevel=error)
 
 .PHONY: run setup test check bench lighthouse format clean lock
 .DEFAULT_GOAL := run
@@ -21,31 +25,35 @@ $(BIN)/python:
 
 $(RUN): $(BIN)/python requirements/run.txt
 	@echo "Installing the Python packages, checked by their hashes (about a minute)…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python $(PIP) --require-hashes -r requirements/run.txt
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt
 	@echo "Installing the tools of the tests…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # npm from the system, else from a Python package; then the few files a browser needs are copied out.
-$(VENDOR): $(RUN) package-lock.json requirements/node.txt
+# `npm ci` empties node_modules first: where the tools of the tests are, they come back with the rest.
+$(VENDOR): package-lock.json requirements/node.txt | $(RUN)
 	@echo "Fetching the front-end packages…"
-	@$(BIN)/python requirements/npm.py ci --omit=dev --ignore-scripts --no-progress --loglevel=error
+	@if test -e node_modules/.dev; then $(BIN)/python $(NPM) && touch node_modules/.dev; \
+		else $(BIN)/python $(NPM) --omit=dev; fi
 	@$(BIN)/ateliers vendor
 	@touch $@
 
-node_modules/.dev: $(VENDOR) package-lock.json
-	@$(BIN)/python requirements/npm.py ci --ignore-scripts --no-progress --loglevel=error
+node_modules/.dev: package-lock.json | $(VENDOR)
+	@echo "Fetching the front-end tools of the tests…"
+	@$(BIN)/python $(NPM)
 	@touch $@
 
 test: $(DEV) node_modules/.dev
+	@$(BIN)/python -m tests.browser.chromium
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest -q -n 2 --dist loadscope -m "slow or data"
 
-check: $(DEV) $(VENDOR)
+check: $(DEV) node_modules/.dev
 	@$(BIN)/ruff format --check --quiet site geo tests || { echo "Run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet site geo tests
 	@$(BIN)/mypy

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 import ateliers.demo
+from ateliers.bookings import AttendanceMark, Booking, by_token
+from ateliers.bookings.tokens import manage_token
 from ateliers.database import connection, open_database
-from ateliers.demo import ALWAYS, Loaded, is_empty, load
+from ateliers.demo import ALWAYS, Loaded, has_run_its_course, is_all_invented, is_empty, load
 from ateliers.demo.words import SESSIONS, of
 from ateliers.holidays import public_holiday
 from ateliers.modules import MODULES, VENUE_KINDS
-from ateliers.people import Counsellor
+from ateliers.people import Coordination, Counsellor, Organisation, Stay
 from ateliers.venues import Venue
 from ateliers.workshops import Session, Workshop
 from geo.communes import Commune
@@ -61,7 +63,7 @@ def gazetteer() -> list[Commune]:
 
 
 async def loaded(*, seed: int = 23, sessions: int = 1500) -> Loaded:
-    return await load(gazetteer(), TODAY, NOW, seed=seed, sessions=sessions)
+    return await load(gazetteer(), TODAY, seed=seed, sessions=sessions)
 
 
 async def all_sessions() -> list[Session]:
@@ -79,7 +81,7 @@ async def digest() -> str:
 async def test_loads_what_was_asked_on_both_engines() -> None:
     assert await is_empty()
     told: list[tuple[int, int]] = []
-    result = await load(gazetteer(), TODAY, NOW, progress=lambda done, total: told.append((done, total)))
+    result = await load(gazetteer(), TODAY, progress=lambda done, total: told.append((done, total)))
     assert not await is_empty()
     assert (result.counsellors, result.venues, result.sessions) == (120, 600, 4000)
     assert (await Counsellor.all().count(), await Venue.all().count(), await Session.all().count()) == (120, 600, 4000)
@@ -155,6 +157,47 @@ async def test_nobody_is_in_two_places_at_once(sqlite_url: str) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("database")
+async def test_one_that_has_run_its_course_gets_twelve_weeks_more() -> None:
+    """Same people, venues and workshops; no row less; still nobody in two places at once."""
+    await loaded(sessions=2000)
+    kept = {session.id for session in await all_sessions()}
+    rows = {table: await table.all().count() for table in (Counsellor, Venue, Workshop, Organisation, Stay)}
+    assert await is_all_invented()
+    assert not await has_run_its_course(NOW)
+    later = TODAY + timedelta(days=66)
+    assert await has_run_its_course(NOW + timedelta(days=66))
+    await load(gazetteer(), later, sessions=2000)
+    assert {table: await table.all().count() for table in rows} == rows
+    assert not await has_run_its_course(NOW + timedelta(days=66))
+    sessions = await all_sessions()
+    assert len(sessions) == 4000
+    assert kept < {session.id for session in sessions}
+    for who in ("counsellor_id", "venue_id"):
+        ordered = sorted(sessions, key=lambda s: (getattr(s, who), s.starts_at))
+        for before, after in pairwise(ordered):
+            if getattr(before, who) == getattr(after, who):
+                assert before.ends_at <= after.starts_at, (who, before.starts_local, after.starts_local)
+    await Counsellor.filter(id=sessions[0].counsellor_id).update(email="amina@ville.example.fr")
+    assert not await is_all_invented()
+
+
+@pytest.mark.anyio
+async def test_promised_towns_without_a_venue_near_are_named(sqlite_url: str) -> None:
+    async with open_database(sqlite_url):
+        await Venue.create(source="real", source_id="1", name="Lieu", kind="library", commune="Guéret", insee="23096",
+                           department="23", lat=46.17, lon=1.87)  # fmt: skip
+        # Across the border of the département, eight kilometres from Lille.
+        await Venue.create(source="real", source_id="2", name="Lieu", kind="library", commune="Ailleurs", insee="62999",
+                           department="62", lat=50.60, lon=2.96)  # fmt: skip
+        result = await load(gazetteer(), TODAY, sessions=100, counsellors=5, places=await Venue.all())
+        assert result.without == ("Marseille", "Saint-Denis", "Fort-de-France", "Paris")
+        held = Counter(session.venue.source_id for session in await all_sessions())
+        assert held["2"] >= 6
+        assert held["1"] >= 6
+
+
+@pytest.mark.anyio
 async def test_counsellors_go_round_venues_near_each_other(sqlite_url: str) -> None:
     async with open_database(sqlite_url):
         await loaded(sessions=6000)
@@ -200,7 +243,7 @@ async def test_venues_are_real_communes_and_fictional_telephones(sqlite_url: str
 async def test_promised_towns_always_have_workshops(sqlite_url: str, today: date) -> None:
     now = datetime.combine(today, time(20), UTC)
     async with open_database(sqlite_url):
-        await load(gazetteer(), today, now, sessions=400, venues=400)
+        await load(gazetteer(), today, sessions=400, venues=400)
         sessions = [s for s in await all_sessions() if now < s.starts_at <= now + timedelta(days=13)]
     for insee in ALWAYS:
         here = [s for s in sessions if s.venue.insee == insee]
@@ -220,7 +263,7 @@ async def test_venues_that_are_there_can_hold_the_sessions(sqlite_url: str) -> N
             for number in range(12)
         ]  # fmt: skip
         await Venue.bulk_create(rows)
-        result = await load(gazetteer(), TODAY, NOW, sessions=300, counsellors=5, places=await Venue.all())
+        result = await load(gazetteer(), TODAY, sessions=300, counsellors=5, places=await Venue.all())
         assert (result.venues, result.sessions, result.counsellors) == (12, 300, 5)
         assert await Venue.all().count() == 12
         assert {s.venue.source for s in await all_sessions()} == {"real"}
@@ -230,7 +273,7 @@ async def test_venues_that_are_there_can_hold_the_sessions(sqlite_url: str) -> N
 async def test_nowhere_to_hold_a_session_is_said_and_leaves_nothing(sqlite_url: str) -> None:
     async with open_database(sqlite_url):
         with pytest.raises(ValueError, match="no commune"):
-            await load([], TODAY, NOW)
+            await load([], TODAY)
         assert await Counsellor.all().count() == 0
 
 
@@ -263,3 +306,25 @@ def test_python_speaks_no_french() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
         ]
         assert not [text for text in strings if re.search("[à-ÿœÀ-Þ]", text)], path.name
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("database")
+async def test_every_place_taken_is_somebodys_and_the_desk_has_people() -> None:
+    secret = b"a secret of the tests, long enough"
+    await load(gazetteer(), TODAY, sessions=300, secret=secret)
+    for session in await Session.all().prefetch_related("bookings"):
+        assert session.seats_taken == sum(booking.seats for booking in session.bookings), session.id
+    booking = await Booking.exclude(email="").first()
+    assert booking is not None
+    assert (await by_token(manage_token(booking.uid, secret))).id == booking.id
+    assert {b.email.partition("@")[2] for b in await Booking.exclude(email="")} == {"courriel.example"}
+    over = await Session.filter(ends_at__lt=datetime.combine(TODAY, time(5), UTC), called_off_at__isnull=True)
+    marked = set(await AttendanceMark.all().values_list("booking__session_id", flat=True))
+    assert marked == {session.id for session in over if session.seats_taken}
+    assert await Stay.filter(role="manager").count() == 1
+    assert await Coordination.all().count() == 1
+    before = await Booking.all().count()
+    await load(gazetteer(), TODAY + timedelta(days=70), sessions=300, secret=secret)
+    assert await Booking.all().count() > before
+    assert await Stay.filter(role="manager").count() == 1

@@ -73,11 +73,44 @@ def test_an_unreadable_file_ends_with_1_and_says_why(run: Run, tmp_path: Path, c
 def test_wrong_use(run: Run, tmp_path: Path) -> None:
     assert run("import", tmp_path / "absent.csv", "--source", "x").exit_code == 1
     assert run("import", tmp_path / "list.csv", "--source", "x" * 61).exit_code == 2
-    assert run("import", tmp_path / "list.csv").exit_code == 2
+    assert run("import", tmp_path / ("x" * 61 + ".csv")).exit_code == 1  # the name is cut; the file is not there
     assert "Exit codes" in run("import", "--help").output
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     (tmp_path / "communes.db").unlink()
     assert "communes update" in run("import", tmp_path / "list.csv", "--source", "x").output
+
+
+def test_without_options_the_file_names_the_list_and_a_report_is_written(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "ma liste.csv"
+    path.write_text(LIST + "2;Mairie;;;;\n", encoding="utf-8")
+    result = run("import", path)
+    assert result.exit_code == 3
+    report = tmp_path / "import-ma-liste.csv"
+    assert f"Row by row: {report}" in result.output
+    assert "no_commune" in report.read_text(encoding="utf-8-sig")
+    out = tmp_path / "out.csv"
+    assert "1 venues" in run("export", out, "--source", "ma liste.csv").output
+
+
+def test_a_file_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST, encoding="utf-8")
+    nowhere = tmp_path / "nowhere" / "x.csv"
+    report = run("import", path, "--report", nowhere)
+    assert (report.exit_code, "--report" in report.output, "nowhere" in report.output) == (2, True, True)
+    export = run("export", nowhere)
+    assert (export.exit_code, export.output) == (1, f"Error: {nowhere} cannot be written: No such file or directory\n")
+
+
+def test_invented_venues_are_exported_only_when_asked(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(LIST, encoding="utf-8")
+    assert run("import", path, "--source", "real").exit_code == 0
+    assert run("import", path, "--source", "demo").exit_code == 0
+    out = tmp_path / "out.csv"
+    assert "1 venues" in run("export", out).output
+    assert "2 venues" in run("export", out, "--with-invented").output
+    assert "1 venues" in run("export", out, "--source", "demo").output
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ateliers.venues.files import BadRow, Row, Unreadable, rows, sniff
+from ateliers.venues.files import GUESSED, BadRow, Row, Unreadable, rows, sniff
 
 
 def read(content: bytes | str) -> list[Row | BadRow]:
@@ -31,7 +31,13 @@ def test_one_foreign_byte_does_not_change_the_encoding_of_the_rest() -> None:
     content = "\n".join(lines).encode() + b"\n9,M\xe9diath\xe8que\n"
     source = io.BytesIO(content)
     assert sniff(source).damaged
-    assert names(content) == ["Médiathèque"] * 9 + ["M\ufffddiath\ufffdque"]
+    assert names(content) == ["Médiathèque"] * 9 + [f"M{GUESSED}édiath{GUESSED}èque"]
+
+
+def test_a_nul_byte_costs_nothing_but_itself() -> None:
+    content = b"id,nom\n" + b"".join(b"%d,Lieu\n" % n for n in range(100)) + b"x,Mai\x00rie\n"
+    assert names(content) == ["Lieu"] * 100 + ["Mai\0rie"]
+    assert names(content.replace(b"id,nom", b"id,n\x00om", 1)) == names(content)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ from geo.communes.table import write_table
 from geo.points import Point, distance_km
 from geo.territories import DEPARTMENTS
 
+THROWN_AWAY = ("Saintes-Maries", "Noirétable", "Rosans", "Valdoule", "Séderon", "Seyne", "Désirade", "Sommesous")
+"""Communes whose venues a guessed centre once contradicted."""
+
 
 @pytest.fixture(scope="module")
 def gazetteer_path(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -86,6 +89,36 @@ async def test_real_file(
         )
     second = await import_venues(shared_data / name, "real", gazetteer, utc_now())
     assert (second.added, second.changed, second.unchanged) == (0, 0, rows - rejected)
+
+
+@pytest.mark.data
+@pytest.mark.anyio
+async def test_the_gazetteer_of_the_packages_throws_no_good_position_away(
+    database: str, shared_data: Path, communes_file: Path
+) -> None:
+    """What `make run` builds: three communes of five have a centre that is itself a guess."""
+    packages = Gazetteer.open(communes_file)
+    far: set[str] = set()
+    for name in ("france-services-2024-08.csv", "lieux-paca-2024-09.json", "lieux-antilles-2023-05.json"):
+        journal = io.StringIO()
+        await import_venues(shared_data / name, name[:20], packages, utc_now(), journal)
+        far |= {
+            line["id"] for line in csv.DictReader(io.StringIO(journal.getvalue())) if line["code"] == "coordinates_far"
+        }
+    # These three are wrong in the file itself: a venue of Marseille in the Indre, and two of the like.
+    assert len(far) == 3
+    with (shared_data / "communes.csv").open(encoding="utf-8") as file:
+        facts = [_commune(row) for row in csv.DictReader(file)]
+    centres = {commune.insee: commune.point for commune in facts if commune.point}
+    named = 0
+    async for venue in Venue.filter(source="france-services-2024"):
+        named += any(name in venue.commune for name in THROWN_AWAY)
+        if venue.insee in centres:
+            assert distance_km(venue.point, centres[venue.insee]) <= 30 or venue.department == "973", venue.name
+            assert venue.position == "given"
+    assert named >= len(THROWN_AWAY)
+    francois = await Venue.get(source="lieux-antilles-2023-", source_id="Structure-92")
+    assert (francois.commune, francois.position) == ("Le François", "given")
 
 
 @pytest.mark.data

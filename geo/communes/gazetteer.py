@@ -42,6 +42,11 @@ class Gazetteer:
         """Where the table comes from: "official" (the State's API) or "packages"."""
         return self._table.source
 
+    @property
+    def edition(self) -> str:
+        """What the table was made from and by, when from packages: compare with ``packages.edition``."""
+        return self._table.edition
+
     def __len__(self) -> int:
         return len(self._table)
 

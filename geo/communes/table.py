@@ -83,14 +83,21 @@ class Built:
     refused: int = 0
 
 
-def write_table(path: Path, communes: Iterable[Commune], source: str, *, refused: int = 0) -> Built:
+def write_table(path: Path, communes: Iterable[Commune], source: str, *, refused: int = 0, edition: str = "") -> Built:
     """Write the table at ``path``, all or nothing: readers see the old file or the new one, never half.
 
-    ``source`` ("official", "packages") is kept in the file. Raises OSError when the disk refuses.
+    ``source`` ("official", "packages") and ``edition`` (what it was made from and by) are kept in the file.
+    Raises OSError when the disk refuses.
     """
     ordered = sorted(communes, key=lambda commune: (-commune.population, commune.insee))
     columns = _columns(ordered)
-    header: dict[str, Any] = {"format": _FORMAT, "source": source, "communes": len(ordered), "columns": {}}
+    header: dict[str, Any] = {
+        "format": _FORMAT,
+        "source": source,
+        "edition": edition,
+        "communes": len(ordered),
+        "columns": {},
+    }
     body = bytearray()
     for name, content in columns.items():
         body.extend(b"\0" * (-len(body) % _ALIGNMENT))
@@ -194,6 +201,7 @@ class Table:
             if header["format"] != _FORMAT or start + header["size"] != len(content):
                 raise ValueError("another version, or cut short")
             self.source: str = header["source"]
+            self.edition: str = header.get("edition", "")
             view = memoryview(content)[start:]
             parts = {name: view[at : at + size] for name, (at, size) in header["columns"].items()}
             for name, kind in _COLUMNS.items():

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from tortoise.exceptions import DBConnectionError
 
+from ateliers.database import DatabaseUnusable
 from ateliers.settings import SettingsError
 
 # name -> (module, attribute, what --help says). Imported only when used: a second start must stay under three seconds.
@@ -68,6 +69,8 @@ def main(argv: list[str] | None = None) -> Any:
         return cli(args=argv, prog_name="ateliers")
     except SettingsError as error:
         click.echo(str(error), err=True)
+    except DatabaseUnusable as error:
+        click.echo(f"DATABASE_URL cannot be used: {error}.", err=True)
     except (ConnectionError, DBConnectionError) as error:
         click.echo(f"DATABASE_URL: the database does not answer ({type(error).__name__}).", err=True)
     sys.exit(2)

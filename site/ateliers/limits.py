@@ -47,7 +47,7 @@ async def count(tx: TransactionalDBClient, limit: Limit, subject: str, secret: b
         f" count = CASE WHEN hit.ends_at <= {p3} THEN 1 ELSE hit.count + 1 END,"
         f" ends_at = CASE WHEN hit.ends_at <= {p3} THEN excluded.ends_at ELSE hit.ends_at END"
         " RETURNING count, ends_at",
-        [key, _stored(now + limit.window), _stored(now)],
+        [key, now + limit.window, now],
     )
     if rows[0]["count"] > limit.most:
         ends_at = rows[0]["ends_at"]
@@ -58,10 +58,3 @@ async def count(tx: TransactionalDBClient, limit: Limit, subject: str, secret: b
 async def forget(now: datetime) -> int:
     """Delete the windows that have ended; return how many."""
     return await Hit.filter(ends_at__lte=now).delete()
-
-
-def _stored(moment: datetime) -> object:
-    from ateliers.database import is_postgres
-
-    # As Tortoise writes it on SQLite (text, UTC): so that comparisons in SQL compare like with like.
-    return moment if is_postgres() else str(moment)

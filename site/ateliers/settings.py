@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -81,6 +82,17 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if address != "*":  # every address, as uvicorn writes it: behind a platform's own router
+                try:
+                    ipaddress.ip_network(address, strict=False)
+                except ValueError:
+                    raise ValueError("write IP addresses or networks, for example 127.0.0.1, 10.0.0.0/8") from None
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -91,6 +103,7 @@ class Settings(BaseSettings):
             raise ValueError("write sqlite:/// and then a path, for example sqlite:///var/ateliers.db")
         if scheme != "sqlite" and len(urlsplit(value).path) < 2:
             raise ValueError("it names no database, for example postgres://user:password@host:5432/ateliers")
+        _check_port(value)
         return value
 
     @field_validator("mail_url")
@@ -101,6 +114,8 @@ class Settings(BaseSettings):
             raise ValueError(f"it starts with {scheme!r}, but only maildir:, smtp:// and smtps:// are supported")
         if not rest.strip("/") or (scheme != "maildir" and not urlsplit(value).hostname):
             raise ValueError("it names no folder (maildir:var/mail) or no host (smtp://host:587)")
+        if scheme != "maildir":
+            _check_port(value)
         return value
 
     @field_validator("site_url", "geocoder")
@@ -108,9 +123,7 @@ class Settings(BaseSettings):
     def _web_address(cls, value: str, info: ValidationInfo) -> str:
         if value in {"", "none"} and not (info.field_name == "site_url" and value):
             return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("write a whole address that starts with https:// or http://")
+        parts = _web_parts(value)
         if info.field_name == "site_url" and parts.path.strip("/"):
             raise ValueError("the site must be at the root of its host: write no path")
         return value.rstrip("/")
@@ -133,6 +146,8 @@ class Settings(BaseSettings):
     def _tile_template(cls, value: str) -> str:
         if value and value != "none" and not all(mark in value for mark in ("{z}", "{x}", "{y}")):
             raise ValueError("it must hold {z}, {x} and {y}, or be none")
+        if value and value != "none":
+            _web_parts(re.sub(r"\{\w+\}", "0", value))
         return value or "none"
 
     @field_validator("mail_from", "contact_email", "dpo_email")
@@ -199,6 +214,26 @@ class Settings(BaseSettings):
             finally:
                 draft.unlink()
         return path.read_bytes()
+
+
+def _check_port(url: str) -> None:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("its port is not a number from 1 to 65535")
+
+
+def _web_parts(url: str) -> SplitResult:
+    """The parts of a web address. Raises ValueError with what is wrong."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write a whole address that starts with https:// or http://")
+    if re.search(r"\s", url) or not re.fullmatch(r"[\w.:-]+", parts.hostname):  # a colon: IPv6
+        raise ValueError("its host is not a name or an address: look for spaces and stray signs")
+    _check_port(url)
+    return parts
 
 
 def load_settings(**overrides: Any) -> Settings:

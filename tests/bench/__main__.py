@@ -156,7 +156,7 @@ async def _fill(url: str, gazetteer: Gazetteer) -> tuple[int, list[int]]:
     await migrate(url)
     async with open_database(url):
         now = utc_now()
-        await demo.load(gazetteer, now.date(), now)
+        await demo.load(gazetteer, now.date())
         cast = await world.build()
         made = []
         for number in range(100):

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import fair as fairs
+from tests.browser.chromium import installed
 from tests.browser.fair import Fair
 from tests.processes import serving
 
@@ -32,8 +33,7 @@ def fair(sqlite_template: Path, communes_file: Path, tmp_path_factory: pytest.Te
 @pytest.fixture(scope="module")
 def chromium(fair: Fair) -> Iterator[Browser]:
     """The machine's own Chromium, or Playwright's."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=installed(), args=ARGUMENTS)
         yield browser
         browser.close()

@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from geo.communes.packages import build_from_packages
+from tests.browser.chromium import installed
 from tests.processes import ROOT, Process, environment, free_port, wait_until_ready
 
 RUNS = 5
@@ -77,7 +78,7 @@ def _measure(address: str) -> int:
 
 def run(url: str) -> dict[str, dict[str, dict[str, float]]]:
     """One report (https://github.com/GoogleChrome/lighthouse/blob/main/docs/understanding-results.md)."""
-    chrome = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+    chrome = installed()
     options = ["--quiet", "--output=json", f"--chrome-flags={FLAGS}", f"--only-categories={','.join(CATEGORIES)}"]
     done = subprocess.run(
         [*_node(), str(ROOT / "node_modules" / "lighthouse" / "cli" / "index.js"), url, *options],

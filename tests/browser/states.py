@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from playwright.sync_api import Page
 
@@ -22,10 +23,13 @@ class State:
     steps: Steps | None = None
     address: str = ""
     size: tuple[int, int] = PHONE
+    desk: bool = False  # seen by Amina, signed in
 
     def reach(self, visit: Visit, fair: Fair) -> str:
         """Go there; the HTML as the server sent it. The last document must have come with `status`."""
         tokens = {f"r_{name}": token for name, token in fair.tokens.items()}
+        if self.desk:
+            visit.sign_in()
         visit.go(self.path.format(**fair.sessions, **tokens, venue=fair.venue))
         if self.steps:
             self.steps(visit.page, fair)
@@ -121,6 +125,37 @@ def _letter(page: Page, fair: Fair) -> None:
     _unfold(page, fair)
 
 
+def _wrong_address(page: Page, fair: Fair) -> None:
+    page.locator("#email").fill("amina")
+    with page.expect_navigation():
+        page.locator("form button").click()
+
+
+def _empty_request(page: Page, fair: Fair) -> None:
+    with page.expect_navigation():
+        page.locator("form button").click()
+
+
+def _publish_nothing(page: Page, fair: Fair) -> None:
+    page.locator("#duree").fill("1")
+    page.locator("#places").fill("x")
+    _send(page, "publier")
+
+
+def _publish_series(page: Page, fair: Fair) -> None:
+    page.locator("#titre").fill("Café photo")
+    page.locator("#theme").select_option("email")
+    page.locator("#date").fill((datetime.now() + timedelta(days=20)).date().isoformat())  # noqa: DTZ005 - a wall
+    page.locator("[name=repetition][value=semaine]").check()
+    page.locator("#nombre").fill("6")
+    _send(page, "publier")
+
+
+def _move(page: Page, fair: Fair) -> None:
+    page.locator("#heure").fill("17:30")
+    _send(page, "publier")
+
+
 GUERET = "/ateliers?ou=Gu%C3%A9ret"
 STATES = [
     State("home", "/"),
@@ -179,4 +214,23 @@ STATES = [
     State("confirmed, English", "/en/ateliers/{open}/reserver", steps=_confirmed),
     State("booking called off, English", "/en/r/{r_off}"),
     State("help, English", "/en/aide"),
+    State("desk: the door", "/pro/connexion"),
+    State("desk: the door, wrong address", "/pro/connexion", 422, _wrong_address),
+    State("desk: look into your mailbox", "/pro/connexion/envoye"),
+    State("desk: a link that is old", "/pro/entrer/unknown", 410),
+    State("desk: ask for one", "/pro/demande"),
+    State("desk: ask for one, every error", "/pro/demande", 422, _empty_request),
+    State("desk: asked for one", "/pro/demande/envoyee"),
+    State("desk: the week", "/pro", desk=True),
+    State("desk: choose a workshop", "/pro/ateliers/nouveau", desk=True),
+    State("desk: publish", "/pro/ateliers/nouveau/faire-le-point", desk=True, steps=_unfold),
+    State("desk: publish, every error", "/pro/ateliers/nouveau/libre", 422, _publish_nothing, desk=True),
+    State("desk: a series to look at", "/pro/ateliers/nouveau/libre", steps=_publish_series, desk=True),
+    State("desk: a session", "/pro/ateliers/{open}", desk=True),
+    State("desk: a session called off", "/pro/ateliers/{off}", desk=True),
+    State("desk: edit", "/pro/ateliers/{booked}/modifier", desk=True, steps=_unfold),
+    State("desk: who will be told", "/pro/ateliers/{booked}/modifier", steps=_move, desk=True),
+    State("desk: call off?", "/pro/ateliers/{booked}/annuler", desk=True),
+    State("desk: print", "/pro/ateliers/{open}/imprimer", desk=True),
+    State("desk: the week, English", "/en/pro", desk=True),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from geo.clusters import VenuePoint
 from geo.points import Point
+from tests.browser.chromium import installed
 from tests.browser.map_page import GUERET, ROOT, Site, serving
 
 pytestmark = pytest.mark.slow
@@ -29,10 +29,9 @@ WIDE, PHONE = (1280, 900), (360, 740)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--headless=new", "--disable-background-networking"]
+            executable_path=installed(), args=["--no-sandbox", "--headless=new", "--disable-background-networking"]
         )
         yield browser
         browser.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from ateliers.commands.demo import demo, load_if_empty
 from ateliers.database import open_database
+from ateliers.people import Counsellor
 from ateliers.settings import load_settings
 from ateliers.venues import Venue
 from ateliers.workshops import Session
@@ -66,6 +68,60 @@ def test_first_start_loads_it() -> None:
     loaded = asyncio.run(load_if_empty(load_settings()))
     assert loaded is not None
     assert (loaded.sessions, loaded.venues) == (rows()[0], 600)
+
+
+def _age(days: int, counsellor: str = "") -> None:
+    """As if it had been loaded so many days ago; one of its counsellors becomes a real one on demand."""
+
+    async def change() -> None:
+        async with open_database(load_settings().database_url):
+            for session in await Session.all():
+                session.starts_at -= timedelta(days=days)
+                session.ends_at -= timedelta(days=days)
+                await session.save()
+            if counsellor:
+                await Counsellor.filter(id=(await Session.first()).counsellor_id).update(email=counsellor)  # type: ignore[union-attr]
+
+    asyncio.run(change())
+
+
+def test_a_start_weeks_later_shows_workshops_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--sessions", "200").exit_code == 0
+    assert asyncio.run(load_if_empty(load_settings())) is None
+    _age(70)
+    assert asyncio.run(load_if_empty(load_settings())) is not None
+    assert "run its course" in capsys.readouterr().out
+    count, venues = rows()
+    assert count > 200
+    assert len(venues) == 600
+    assert asyncio.run(load_if_empty(load_settings())) is None
+
+
+def test_real_sessions_are_never_mixed_with_invented_ones() -> None:
+    assert run("--sessions", "200").exit_code == 0
+    _age(70, "amina@gueret.fr")
+    assert asyncio.run(load_if_empty(load_settings())) is None
+    refused = run("--again")
+    assert refused.exit_code == 1
+    assert "real counsellors" in refused.output
+    assert rows()[0] == 200
+
+
+def test_again_adds_and_wants_a_demonstration() -> None:
+    assert run("--again").exit_code == 1
+    assert run("--sessions", "100").exit_code == 0
+    assert run("--again", "--sessions", "100").exit_code == 0
+    assert rows()[0] == 200
+
+
+def test_a_renewal_stays_in_the_venues_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "lieux.csv"
+    path.write_text(VENUES_CSV, encoding="utf-8")
+    first = run("--venues", str(path), "--sessions", "50")
+    assert "No venue near Lille" not in first.output  # this gazetteer does not know Lille
+    assert run("--again", "--sessions", "50").exit_code == 0
+    count, venues = rows()
+    assert (count, len(venues)) == (100, 2)
 
 
 def test_holds_the_sessions_in_the_venues_of_a_file(tmp_path: Path) -> None:

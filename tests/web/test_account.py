@@ -111,14 +111,14 @@ async def test_sessions_are_closed_at_once(site: Visitor, cast: world.World) -> 
         assert "déconnecté" in (await site.post(f"/pro/compte/sessions/{row.id}/fermer", {})).text
     assert await sign_in.current(other, utc_now()) is None
     assert await sign_in.current(theirs, utc_now()) is not None
-    assert "sorti" in (await site.post("/pro/compte/sessions/fermer", {})).text
+    assert "Votre espace est fermé" in (await site.post("/pro/compte/sessions/fermer", {})).text
     assert (await site.get("/pro")).h1 == "Entrer dans l’espace conseiller"
     assert await SignIn.filter(counsellor=cast.amina, ended_at__isnull=True).count() == 0
 
 
 async def test_closing_the_very_session_one_uses_leads_out(site: Visitor, cast: world.World) -> None:
     mine = await SignIn.get(counsellor=cast.amina)
-    assert "sorti" in (await site.post(f"/pro/compte/sessions/{mine.id}/fermer", {})).text
+    assert "Votre espace est fermé" in (await site.post(f"/pro/compte/sessions/{mine.id}/fermer", {})).text
     assert (await site.get("/pro")).h1 == "Entrer dans l’espace conseiller"
 
 

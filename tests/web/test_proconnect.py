@@ -263,7 +263,7 @@ async def test_leaving_ends_the_providers_session_too(site: Visitor, cast: world
         async with browser.post(urljoin(address, form.action), data=data, allow_redirects=False) as answer:
             back = answer.headers["Location"].removeprefix(ORIGIN)
     assert back.startswith("/pro/proconnect/sorti?state=")
-    assert "sorti" not in (await site.get("/pro/proconnect/sorti?state=forged")).text
+    assert "Votre espace est fermé" not in (await site.get("/pro/proconnect/sorti?state=forged")).text
     await site.get("/pro/connexion")
     page = await site.post("/pro/sortir", {})  # nobody is signed in: no detour
     assert page.h1 == "Entrer dans l’espace conseiller"
@@ -273,5 +273,5 @@ async def test_the_way_back_tells_the_browser_that_left(site: Visitor, cast: wor
     await enter(site)
     address = (await site.post("/pro/sortir", {})).links()[0]
     state = parse_qs(urlsplit(address).query)["state"][0]
-    assert "Vous êtes sorti" in (await site.get(f"/pro/proconnect/sorti?state={state}")).text
-    assert "Vous êtes sorti" not in (await site.get(f"/pro/proconnect/sorti?state={state}")).text
+    assert "Votre espace est fermé" in (await site.get(f"/pro/proconnect/sorti?state={state}")).text
+    assert "Votre espace est fermé" not in (await site.get(f"/pro/proconnect/sorti?state={state}")).text

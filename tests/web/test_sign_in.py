@@ -88,7 +88,7 @@ async def test_signing_out_and_sleeping_too_long_end_it(site: Visitor, cast: wor
     await signed_in_as(site, cast.amina)
     assert (await site.get("/pro")).status == 200
     left = await site.post("/pro/sortir", {})
-    assert "sorti" in left.text
+    assert "est fermé" in left.text
     assert (await site.get("/pro")).h1 == "Entrer dans l’espace conseiller"
     await signed_in_as(site, cast.amina)
     await SignIn.filter(ended_at__isnull=True).update(seen_at=utc_now() - sign_in.IDLE)

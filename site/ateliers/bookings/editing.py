@@ -121,11 +121,14 @@ async def edit(session: Session, change: Change, *, version: int, me: Standing, 
 async def _edit(
     tx: TransactionalDBClient, session: Session, change: Change, version: int, me: Standing, post: Post, now: datetime
 ) -> Told:
-    # First: the row lock, and the answer whether anybody was faster.
-    current = Session.filter(id=session.id, version=version).using_db(tx)
-    if await current.update(version=F("version") + 1, updated_at=now) != 1:
-        raise Overtaken
     sessions = await in_scope(me, session, change.scope, now)
+    await _lock(tx, sessions, now)
+    current = Session.filter(id=session.id, version=version).using_db(tx)
+    if await current.update(version=F("version") + 1) != 1:
+        raise Overtaken
+    # The whole scope counts as edited: who opened another date's form before is told too.
+    others = [each.id for each in sessions if each.id != session.id]
+    await Session.filter(id__in=others).using_db(tx).update(version=F("version") + 1)
     if set(change.terms.cohosts) - {each.id for each in await colleagues(me, now)}:
         raise Unusable("cohosts")
     told = Told(session)
@@ -143,6 +146,13 @@ async def _edit(
         await _set_cohosts(tx, each, change.terms.cohosts, now)
     await reword(tx, sessions, change.content)
     return told
+
+
+async def _lock(tx: TransactionalDBClient, sessions: Sequence[Session], now: datetime) -> None:
+    """Hold every row of the scope, always in the same order: two edits of one series that began at different dates would
+    otherwise wait for each other for ever."""
+    for number in sorted(session.id for session in sessions):
+        await Session.filter(id=number).using_db(tx).update(updated_at=now)
 
 
 async def _move(session: Session, terms: Terms, wall: datetime, post: Post, now: datetime) -> Told:
@@ -196,7 +206,9 @@ async def _call_off_all(
     post: Post, now: datetime,
 ) -> Told:  # fmt: skip
     told = Told(session)
-    for each in await in_scope(me, session, scope, now):
+    sessions = await in_scope(me, session, scope, now)
+    await _lock(tx, sessions, now)
+    for each in sessions:
         if replacement is not None:
             await Session.filter(id=each.id).using_db(tx).update(replacement_id=replacement.id)
         try:

@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import secrets
 
-_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32 without what is misread aloud or on paper
-_DIGITS = "23456789"
+LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32 without what is misread aloud or on paper
+DIGITS = "23456789"
 
 
 def manage_token(uid: str, secret: bytes) -> str:
@@ -27,5 +27,5 @@ def hashed(text: str) -> str:
 
 def new_reference() -> str:
     """Four letters and four digits that are hard to mishear."""
-    letters = "".join(secrets.choice(_LETTERS) for _ in range(4))
-    return f"{letters}-{''.join(secrets.choice(_DIGITS) for _ in range(4))}"
+    letters = "".join(secrets.choice(LETTERS) for _ in range(4))
+    return f"{letters}-{''.join(secrets.choice(DIGITS) for _ in range(4))}"

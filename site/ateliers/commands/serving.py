@@ -9,6 +9,7 @@ import click
 import uvicorn
 
 from ateliers import database
+from ateliers.commands.starting import check, check_communes, check_database, refresh
 from ateliers.settings import Settings, load_settings
 
 
@@ -18,11 +19,8 @@ def up() -> None:
     settings = load_settings()
     if settings.workers > 1:
         raise click.UsageError("`up` runs one process: with WORKERS above 1, start `serve` and `work` instead")
-    from ateliers.commands.setting_up import build_communes
-
-    if not settings.communes_path.exists():
-        click.echo("Building the gazetteer of communes…")
-        click.echo(f"  {asyncio.run(build_communes(settings)).communes} communes")
+    check(settings)
+    refresh(settings)
     applied = asyncio.run(database.migrate(settings.database_url))
     if applied:
         click.echo(f"Database ready: {', '.join(applied)}")
@@ -33,7 +31,10 @@ def up() -> None:
     click.echo(f"\n  Site      {settings.base_url}/")
     if settings.demo and settings.mail_url.startswith("maildir:"):
         click.echo(f"  Mailbox   {settings.base_url}/demo/courrier")
-    click.echo("  Host      .venv/bin/ateliers session --help    (move a session or call it off; the letters follow)")
+    if settings.demo:
+        click.echo(
+            f"  Desk      {settings.base_url}/pro/connexion    as amina.1@ateliers.example, whose link is in the mailbox"
+        )
     click.echo(f"  Try       {settings.base_url}/ateliers?ou=Gu%C3%A9ret&theme=intelligence_artificielle\n")
     _run(settings, with_worker=True)
 
@@ -45,8 +46,9 @@ def serve(with_worker: bool) -> None:
     settings = load_settings()
     if with_worker and settings.workers > 1:
         raise click.UsageError("--with-worker needs WORKERS=1: start `ateliers work` beside it instead")
-    if not settings.communes_path.exists():
-        raise click.ClickException(f"{settings.communes_path} is missing: run `ateliers communes update`")
+    check(settings)
+    check_communes(settings)
+    asyncio.run(check_database(settings))
     _run(settings, with_worker=with_worker)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ def settings() -> None:
 
 
 def _without_password(text: str) -> str:
+    text = re.sub(r"(?i)([?&][a-z_]*(?:pass|pwd|key|token|secret)[a-z_]*=)[^&#]*", r"\1…", text)
     head, at, tail = text.rpartition("@")
     if "://" not in head:
         return text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import sys
 import tempfile
+from collections.abc import Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -14,6 +17,7 @@ import aiohttp
 import click
 
 from ateliers.database import open_database, utc_now
+from ateliers.demo.places import SOURCE
 from ateliers.settings import Settings, load_settings
 from ateliers.venues.exports import export_venues
 from ateliers.venues.files import MOST_BYTES, Unreadable
@@ -33,12 +37,15 @@ def venues() -> None:
 @venues.command("import")
 @click.argument("file", metavar="FILE|URL")
 @click.option(
-    "--source", required=True, help="Name of the list, the same each time: with the row's id it tells a venue."
+    "--source",
+    help="Name of the list, the same each time: with the row's id it tells a venue. By default the file's name.",
 )
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="CSV file of rejected and repaired rows."
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file of rejected and repaired rows. By default import-SOURCE.csv in VAR_DIR.",
 )
-def import_(file: str, source: str, report: Path | None) -> None:
+def import_(file: str, source: str | None, report: Path | None) -> None:
     """Import a list of venues from a FILE or a URL.
 
     The national standard "lieux de médiation numérique" (CSV or JSON, any version) or the official France Services list
@@ -47,11 +54,19 @@ def import_(file: str, source: str, report: Path | None) -> None:
     Exit codes: 0 every row is in; 1 the file could not be read, or not to its end; 2 wrong use; 3 some rows were
     rejected, the others are in.
     """
-    source = source.strip()
+    source = _name_of(file) if source is None else source.strip()
     if not 0 < len(source) <= 60:
         raise click.BadParameter("write a name of 1 to 60 characters", param_hint="--source")
+    settings = load_settings()
+    report = report or settings.var_dir / f"import-{re.sub(r'[^A-Za-z0-9_.-]+', '-', source).removesuffix('.csv')}.csv"
     try:
-        done = asyncio.run(_import(load_settings(), file, source, report))
+        settings.var_dir.mkdir(parents=True, exist_ok=True)
+        journal = report.open("w", encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise click.BadParameter(f"{report} cannot be written: {error.strerror}", param_hint="--report") from None
+    try:
+        with journal:
+            done = asyncio.run(_import(settings, file, source, journal))
     except (Unreadable, OSError, aiohttp.ClientError, TimeoutError) as error:
         click.echo(f"{file} cannot be imported: {str(error) or 'it took too long'}.", err=True)
         sys.exit(UNREADABLE)
@@ -64,7 +79,7 @@ def import_(file: str, source: str, report: Path | None) -> None:
     )
     if done.encoding == "cp1252":
         click.echo("The file is not UTF-8: it was read as Windows-1252. Check the accents.", err=True)
-    if report and (done.rejected or done.repaired):
+    if done.rejected or done.repaired:
         click.echo(f"Row by row: {report}")
     if done.cut_short:
         click.echo(f"{file} was not read to its end. It is {done.cut_short}.", err=True)
@@ -76,29 +91,42 @@ def import_(file: str, source: str, report: Path | None) -> None:
 @venues.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path))
 @click.option("--source", help="Only the venues of this list.")
-def export(file: Path, source: str | None) -> None:
-    """Write the venues to FILE (- for the standard output) in the national standard 1.0.2, as CSV."""
+@click.option("--with-invented", is_flag=True, help="The venues of the demonstration too.")
+def export(file: Path, source: str | None, with_invented: bool) -> None:
+    """Write the venues to FILE (- for the standard output) in the national standard 1.0.2, as CSV.
+
+    Those that the demonstration invented are left out: the national map must never show them.
+    """
     settings = load_settings()
+    without = () if with_invented or source == SOURCE else (SOURCE,)
     if str(file) == "-":
-        asyncio.run(_export(settings, sys.stdout, source))
+        asyncio.run(_export(settings, sys.stdout, source, without))
         return
     # Written beside, then moved: whoever reads FILE every night never sees half of it.
     draft = file.with_name(f".{file.name}.part")
     try:
         with draft.open("w", encoding="utf-8", newline="") as out:
-            count = asyncio.run(_export(settings, out, source))
+            count = asyncio.run(_export(settings, out, source, without))
         draft.replace(file)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror or error}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
     click.echo(f"{count} venues in {file}")
 
 
-async def _export(settings: Settings, out: IO[str], source: str | None) -> int:
+def _name_of(file: str) -> str:
+    parts = urlsplit(file)
+    return (Path(parts.path if parts.scheme in {"http", "https"} else file).name or parts.netloc)[:60]
+
+
+async def _export(settings: Settings, out: IO[str], source: str | None, without: Collection[str]) -> int:
     async with open_database(settings.database_url):
-        return await export_venues(out, settings.base_url, source)
+        return await export_venues(out, settings.base_url, source, without)
 
 
-async def _import(settings: Settings, file: str, source: str, report: Path | None) -> ImportReport:
+async def _import(settings: Settings, file: str, source: str, journal: IO[str]) -> ImportReport:
     communes = Gazetteer.open(settings.communes_path)
     with ExitStack() as stack:
         stream: BinaryIO
@@ -107,7 +135,6 @@ async def _import(settings: Settings, file: str, source: str, report: Path | Non
             await download(file, stream)
         else:
             stream = stack.enter_context(Path(file).open("rb"))  # noqa: ASYNC230 - a command: nobody else waits
-        journal = stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")) if report else None
         size = stream.seek(0, 2)
         if size > MOST_BYTES:
             raise Unreadable(f"longer than {MOST_BYTES // 1_000_000} MB")

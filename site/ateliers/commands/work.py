@@ -9,9 +9,10 @@ import signal
 import click
 
 from ateliers import retention
-from ateliers.database import open_database
-from ateliers.outbox import open_transport, run_worker
-from ateliers.settings import Settings, SettingsError, load_settings
+from ateliers.commands.starting import check
+from ateliers.database import DatabaseUnusable, open_database, sqlite_path
+from ateliers.outbox import run_worker
+from ateliers.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,7 @@ def work() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
-    try:
-        open_transport(settings.mail_url)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
+    check(settings)
     asyncio.run(_until_told(settings))
 
 
@@ -42,9 +40,11 @@ async def _until_told(settings: Settings) -> None:
             async with open_database(settings.database_url):
                 log.info("delivering letters")
                 await asyncio.gather(run_worker(settings, stopping), retention.run(stopping))
-        except OSError as error:
+        except DatabaseUnusable as error:
+            if sqlite_path(settings.database_url):
+                raise  # a file does not come back by waiting
             # PostgreSQL that is not up yet: after a power cut everything starts at once.
-            log.error("the database cannot be opened (%s); next try in %.0f s", type(error).__name__, pause)
+            log.error("the database cannot be opened (%s); next try in %.0f s", error, pause)
             await asyncio.wait([asyncio.create_task(stopping.wait())], timeout=pause)
             pause = min(pause * 2, 30.0)
     log.info("stopped")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClie
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
 
@@ -28,6 +30,10 @@ _MIGRATION_LOCK = 7_302_014  # any constant of ours: names the PostgreSQL adviso
 
 _running: set[asyncio.Task[Any]] = set()
 _transaction: ContextVar[TransactionalDBClient | None] = ContextVar("transaction", default=None)
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be opened. The message says why, as the end of a sentence on DATABASE_URL."""
 
 
 def utc_now() -> datetime:
@@ -74,19 +80,34 @@ def _forget(task: asyncio.Task[Any]) -> None:
 async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
     """Connect for the time of the block and disconnect at its end, after running units of work have ended.
 
+    Raises `DatabaseUnusable` at once, not at the first query: a file that is no database, a server that is away.
     An exception that skipped the closing would hang the interpreter on SQLite (aiosqlite's thread waits for ever).
     """
     context = TortoiseContext()
     try:
         # Entered only to be set up: a ContextVar token cannot be reset from another task, and a lifespan may end in one.
         EXECUTOR_CACHE.clear()  # Tortoise keeps statements by connection name, whatever engine that name meant before
-        with context:
+        with context, _opening():
             await context.init(config=_config(url), _enable_global_fallback=True)
+            await context.db().create_connection(with_db=True)
         yield context.db()
     finally:
         if _running:
             await asyncio.wait(set(_running))
         await context.close_connections()
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    """What engines, their drivers and the file system say when a database cannot be opened, as one exception."""
+    import asyncpg
+
+    failures = (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException)
+    try:
+        yield
+    except (*failures, TypeError, ValueError) as error:  # the last two: options that the driver does not know
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no answer"
+        raise DatabaseUnusable(reason.rstrip(".")) from error
 
 
 def connection() -> BaseDBAsyncClient:
@@ -176,7 +197,8 @@ async def _migration_lock(url: str) -> AsyncIterator[None]:
         import asyncpg
 
         # A session of its own: the advisory lock must outlive each migration's transaction.
-        session = await asyncpg.connect(url.partition("?")[0] if "host=" not in url else url)
+        with _opening():
+            session = await asyncpg.connect(url.partition("?")[0] if "host=" not in url else url)
         try:
             await session.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
             yield
@@ -185,7 +207,9 @@ async def _migration_lock(url: str) -> AsyncIterator[None]:
         return
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".migrating").open("w") as handle:
+    with _opening():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".migrating").open("w")
+    with lock as handle:
         await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
         yield

@@ -44,7 +44,18 @@ class Diary:
     workshops: Sequence[Workshop]
     planned: list[Session] = field(default_factory=list)
     _busy: set[tuple[int, date, str]] = field(default_factory=set)
+    _engaged: set[tuple[int | None, date, str]] = field(default_factory=set)  # counsellors, by sessions of before
     _weights: dict[str, list[float]] = field(default_factory=dict)
+
+    async def remember(self, tx: TransactionalDBClient) -> None:
+        """Take note of the sessions that are there already: their counsellors and venues are taken."""
+        first = (self.today - timedelta(days=DAYS_BEFORE)).isoformat()
+        rows = Session.filter(starts_local__gte=first).using_db(tx)
+        for venue, counsellor, local in await rows.values_list("venue_id", "counsellor_id", "starts_local"):
+            wall = datetime.fromisoformat(local)
+            part = "morning" if wall.hour < 12 else "afternoon" if wall.hour < 18 else "evening"
+            self._busy.add((venue, wall.date(), part))
+            self._engaged.add((counsellor, wall.date(), part))
 
     def fill(self, round_: Round, count: int, *, promised: bool) -> None:
         """Plan `count` sessions of one counsellor, or as many as twelve weeks hold."""
@@ -72,7 +83,8 @@ class Diary:
                 wall = datetime.combine(day, self.rng.choice(hours))
                 drawn.append((self.rng.random() ** (1 / weight), Slot(wall, part)))
         # Efraimidis and Spirakis: sorting by u^(1/w) draws without replacement in proportion to the weights.
-        return [slot for _, slot in sorted(drawn, key=lambda pair: -pair[0])]
+        slots = [slot for _, slot in sorted(drawn, key=lambda pair: -pair[0])]
+        return [slot for slot in slots if (round_.counsellor.id, slot.wall.date(), slot.part) not in self._engaged]
 
     def _promise(self, round_: Round, slots: list[Slot]) -> int:
         """Plan what the town always has, and take those slots away. Returns how many."""
@@ -99,6 +111,7 @@ class Diary:
             workshop_id=workshop.id,
             venue_id=venue.id,
             counsellor_id=round_.counsellor.id,
+            organisation_id=round_.employer_id,
             capacity=rng.choice((8, 10, 12)) if state == "open" else rng.randint(6, 12),
             published_at=opened + timedelta(hours=3),
             created_at=opened,
@@ -113,11 +126,11 @@ class Diary:
         elif not state and rng.random() < 0.03:
             session.moved_at = session.updated_at = _noon(self.today - timedelta(days=rng.randint(8, 12)))
             before = slot.wall + timedelta(days=rng.choice((7, 14, 2, 1)))
-            session.previous_starts_at = before.replace(tzinfo=venue.zone)
+            session.previous_starts_at = before.replace(tzinfo=venue.zone).astimezone(UTC)
             session.sequence = 1
         elif not state and rng.random() < 0.06:
             eve = datetime.combine(slot.wall.date() - timedelta(days=1), time(12))
-            session.booking_closes_at = eve.replace(tzinfo=venue.zone)
+            session.booking_closes_at = eve.replace(tzinfo=venue.zone).astimezone(UTC)
         self.planned.append(session)
 
     def _workshop(self, venue: Venue, module: str) -> Workshop:
@@ -157,9 +170,13 @@ def _noon(day: date) -> datetime:
 
 async def write_workshops(tx: TransactionalDBClient) -> list[Workshop]:
     """Save what is taught: each module of the catalogue under its title and under those of `sessions.toml`."""
-    rows = []
+    rows: list[Workshop] = []
+    known = {(row.module, row.title): row for row in await Workshop.filter(module__not="").using_db(tx)}
     for module in MODULES.values():
         for title in [module.title, *SESSIONS["titles"].get(module.code, ())]:
+            if (module.code, title) in known:
+                rows.append(known[module.code, title])
+                continue
             row = Workshop(
                 module=module.code,
                 title=title,

@@ -28,15 +28,13 @@ class Query:
         self.values: list[Any] = []
         self.distance = ""
         self._postgres = is_postgres()
-        moment = now if self._postgres else str(now)
         takes_place = "s.called_off_at IS NULL"
         if called_off_since is not None:
-            since = called_off_since if self._postgres else str(called_off_since)
-            takes_place = f"({takes_place} OR s.called_off_at >= {self._add(since)})"
+            takes_place = f"({takes_place} OR s.called_off_at >= {self._add(called_off_since)})"
         parts = [
             takes_place,
-            f"s.published_at <= {self._add(moment)}",
-            f"s.starts_at > {self._add(moment)}",
+            f"s.published_at <= {self._add(now)}",
+            f"s.starts_at > {self._add(now)}",
             "s.private_key = ''",
             "v.withdrawn_at IS NULL",
         ]

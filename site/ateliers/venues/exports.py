@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Collection
 from typing import IO
 
 from ateliers.database import connection
@@ -19,8 +20,10 @@ _NO_DATE = "1970-01-01"  # the same for the date
 _FREE_TEXT = ("id", "nom", "commune", "adresse", "complement_adresse", "presentation_resume", "presentation_detail")
 
 
-async def export_venues(out: IO[str], site_url: str, source: str | None = None) -> int:
+async def export_venues(out: IO[str], site_url: str, source: str | None = None, without: Collection[str] = ()) -> int:
     """Write every venue open to the public, or those of one source, as CSV (comma, `|` between values); how many.
+
+    `without` names sources to leave out.
 
     `out` is open with `newline=""` and UTF-8. `site_url` has no final slash: `prise_rdv` leads to the venue's page
     there. Constant memory: read in pages by id.
@@ -31,6 +34,8 @@ async def export_venues(out: IO[str], site_url: str, source: str | None = None) 
     venues = Venue.filter(withdrawn_at__isnull=True)
     if source is not None:
         venues = venues.filter(source=source)
+    if without:
+        venues = venues.exclude(source__in=list(without))
     count, last = 0, 0
     while page := await venues.filter(id__gt=last).order_by("id").limit(PAGE):
         for venue in page:

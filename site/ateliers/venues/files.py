@@ -33,6 +33,23 @@ _SIGNATURES = {
 }
 
 
+GUESSED = "\ufdd0"
+"""Stands before a character that was read as Windows-1252 in a file of UTF-8: a noncharacter, which no text holds."""
+
+_MOST_NULS = 0.01  # of the bytes: more, and it is no text; a slip of some program writes one
+
+
+def _guess(error: UnicodeError) -> tuple[str, int]:
+    """One byte that is not UTF-8, among thousands that are, was pasted from a Windows program."""
+    assert isinstance(error, UnicodeDecodeError)  # noqa: S101 - only decoders call it
+    byte = error.object[error.start : error.start + 1]
+    known = byte.decode("cp1252", "replace")
+    return (known if known == "\ufffd" else GUESSED + known), error.start + 1
+
+
+codecs.register_error("ateliers.guess", _guess)
+
+
 class Unreadable(Exception):
     """The whole file cannot be read. The message says why and what to do, as the end of a sentence on the file."""
 
@@ -62,7 +79,7 @@ class Format:
     encoding: str
     separator: str = ""
     columns: tuple[str, ...] = ()
-    damaged: bool = False  # UTF-8 with bytes that are not: they show as U+FFFD
+    damaged: bool = False  # UTF-8 with bytes that are not: they are guessed, and marked as `GUESSED`
 
 
 def sniff(source: BinaryIO) -> Format:
@@ -74,7 +91,7 @@ def sniff(source: BinaryIO) -> Format:
     for signature, what in _SIGNATURES.items():
         if start.startswith(signature):
             raise Unreadable(what)
-    if b"\x00" in start:
+    if start.count(0) > _MOST_NULS * len(start):
         raise Unreadable("not a text file (it holds NUL bytes)")
     encoding, damaged = _encoding(source)
     text = start.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
@@ -90,7 +107,7 @@ def sniff(source: BinaryIO) -> Format:
 def rows(source: BinaryIO, form: Format) -> Iterator[Row | BadRow]:
     """Every row of the stream in its order. Raises `Unreadable` when nothing more can be made of the rest."""
     source.seek(0)
-    text = io.TextIOWrapper(source, form.encoding, "replace", newline="" if form.kind == "csv" else None)
+    text = io.TextIOWrapper(source, form.encoding, "ateliers.guess", newline="" if form.kind == "csv" else None)
     try:
         yield from _csv(text, form) if form.kind == "csv" else _json(text)
     finally:
@@ -119,7 +136,11 @@ def _header(text: str) -> tuple[str, tuple[str, ...]]:
     """The separator that gives most columns on the first line, and the columns."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     best = max(((mark, next(csv.reader([first], delimiter=mark))) for mark in ",;\t"), key=lambda found: len(found[1]))
-    return best[0], tuple(name.strip() for name in best[1])
+    return best[0], tuple(_column(name) for name in best[1])
+
+
+def _column(name: str) -> str:
+    return name.replace("\0", "").strip()
 
 
 class _Lines:
@@ -173,7 +194,7 @@ def _csv(text: io.TextIOWrapper, form: Format) -> Iterator[Row | BadRow]:
         if cells is not None and not any(cells):
             continue
         if cells is not None and not header:
-            header = [name.strip() for name in cells]
+            header = [_column(name) for name in cells]
         elif cells is not None and len(cells) == len(header):
             yield Row(number, dict(zip(header, cells, strict=True)))
         else:

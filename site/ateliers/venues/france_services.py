@@ -29,7 +29,8 @@ def read(row: Mapping[str, object], today: date) -> Record:
 
     The list has no date of its own for a row: `updated_on` is None. Its comment is kept as the way to get in.
     """
-    texts = {str(key).strip().casefold(): values.text(raw)[0] for key, raw in row.items()}
+    read_ = {str(key).strip().casefold(): values.text(raw) for key, raw in row.items()}
+    texts = {name: said for name, (said, _) in read_.items()}
     hours, unread = from_columns({day: texts.get(column, "") for column, day in _WEEK.items()})
     record = standard.read(
         {
@@ -40,6 +41,10 @@ def read(row: Mapping[str, object], today: date) -> Record:
         },
         today,
     )
+    for name, column in _COLUMNS.items():
+        said, repair = read_.get(column, ("", ""))
+        if repair:
+            record.repaired(name, repair, said)
     for column, day in _WEEK.items():
         if day in unread:
             record.repaired("horaires", "hours_unreadable", texts[column])

@@ -26,6 +26,13 @@ from ateliers.venues.placing import Communes, Placed, place
 from ateliers.venues.standard import REASONS, Record, Rejected
 
 BATCH = 300
+_COLUMNS_OF = {
+    "nom": ("name", "kind", "search_text"),
+    "adresse": ("address",),
+    "complement_adresse": ("address_more",),
+    "horaires": ("hours",),
+    "presentation_detail": ("access_notes",),
+}
 REPORT_COLUMNS = ("row", "id", "outcome", "field", "code", "sentence", "value")
 
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
@@ -81,10 +88,21 @@ class _Wanted:
 
     number: int
     columns: dict[str, Any] = field(hash=False)
+    guessed: frozenset[str] = frozenset()  # national fields with characters that were not in the file's encoding
 
     @property
     def source_id(self) -> str:
         return str(self.columns["source_id"])
+
+    def beside(self, venue: Venue) -> dict[str, Any]:
+        """The columns to give a venue that is there: what is stored is worth more than what had to be guessed."""
+        columns = dict(self.columns)
+        for name in self.guessed:
+            for column in _COLUMNS_OF.get(name, ()):
+                columns[column] = getattr(venue, column) or columns[column]
+            if venue.standard.get(name):
+                columns["standard"] = columns["standard"] | {name: venue.standard[name]}
+        return columns
 
 
 class _Journal:
@@ -168,7 +186,8 @@ def _records(
                 yield None
                 continue
             journal.repaired(row.number, record)
-            yield _Wanted(row.number, _columns(record, placed))
+            guessed = frozenset(repair.field for repair in record.repairs if repair.code == "encoding")
+            yield _Wanted(row.number, _columns(record, placed), guessed)
     except files.Unreadable as end:
         # What came before the cut is good: it stays.
         journal.counts.cut_short = str(end)
@@ -247,9 +266,10 @@ async def _upsert(tx: TransactionalDBClient, batch: Sequence[_Wanted], source: s
         if venue is None:
             new.append(Venue(source=source, **wanted.columns))
             continue
-        other = [name for name, value in wanted.columns.items() if getattr(venue, name) != value]
+        columns = wanted.beside(venue)
+        other = [name for name, value in columns.items() if getattr(venue, name) != value]
         if other:
-            venue.update_from_dict({name: wanted.columns[name] for name in other})
+            venue.update_from_dict({name: columns[name] for name in other})
             await venue.save(using_db=tx, update_fields=other)
             changed += 1
     if new:

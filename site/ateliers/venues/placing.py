@@ -18,7 +18,9 @@ FAR_KM = 30.0
 _VAST_KM = 120.0
 """In Guyane the village may be 60 km from the commune's centre: no mistake while no other commune is nearer."""
 
-_MERGED_KM = 10.0
+_NEIGHBOUR_KM = 10.0
+"""A commune guessed further than this from the given point gives way to the one around the point."""
+
 _DISTRICT = re.compile(r" \d{1,2}(er?|e|eme)?( arrondissement)?$")  # "Marseille 3": the postcode says the same
 _ARTICLES = re.compile(r"^(les?|la|l) ")
 _CEDEX = re.compile(r" +cedex( +\d+)?$", re.IGNORECASE)
@@ -108,8 +110,8 @@ def _commune(record: Record, communes: Communes) -> Commune:
             record.repaired("code_postal", "commune_by_name", postcode)
         return found[0]
     near = _nearest(record, served) or (served[0] if len(served) == 1 else None)
-    if near is None:
-        near = _around(record, department, communes)
+    if near is None or _is_elsewhere(record, near):
+        near = _around(record, department, communes) or near
     if near is None:
         raise Rejected("commune", "no_commune", f"{insee} {postcode} {record['commune']}".strip())
     record.repaired("commune", "commune_guessed", record["commune"])
@@ -117,8 +119,14 @@ def _commune(record: Record, communes: Communes) -> Commune:
 
 
 def _namesakes(name: str, department: str | None, communes: Communes) -> list[Commune]:
-    found = communes.find(_CEDEX.sub("", name)) if department and name else []
-    return [other for other in found if other.department == department and _bare(other.name) == _bare(name)]
+    """The communes of the département that bear this name, with or without its article: "François" is Le François."""
+    if not department or not name:
+        return []
+    for spelling in (_CEDEX.sub("", name), *(f"{article} {_bare(name)}" for article in ("le", "la", "les", "l"))):
+        same = [other for other in communes.find(spelling) if _bare(other.name) == _bare(name)]
+        if here := [other for other in same if other.department == department]:
+            return here
+    return []
 
 
 def _around(record: Record, department: str | None, communes: Communes) -> Commune | None:
@@ -127,8 +135,12 @@ def _around(record: Record, department: str | None, communes: Communes) -> Commu
     if point is None or department is None:
         return None
     nearest = communes.nearest(point)
-    near = nearest.point is not None and distance_km(point, nearest.point) <= _MERGED_KM
-    return nearest if near and nearest.department == department else None
+    return nearest if nearest.department == department and not _is_elsewhere(record, nearest) else None
+
+
+def _is_elsewhere(record: Record, commune: Commune) -> bool:
+    point = _point(record.lat, record.lon)
+    return point is not None and (commune.point is None or distance_km(point, commune.point) > _NEIGHBOUR_KM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +195,8 @@ def _position(record: Record, commune: Commune, communes: Communes) -> tuple[Poi
     given = _point(lat, lon)
     if given and distance_km(given, centre) <= _VAST_KM and communes.nearest(given).insee == commune.insee:
         return given, "given"
+    if given and commune.approximate and _in_department(given, commune):
+        return given, "given"  # 30 km from a centre that is itself a guess prove nothing against it
     missing = given is None
     said = "" if lat is None and lon is None else f"{lat} {lon}"
     record.repaired("latitude", "coordinates_missing" if missing else "coordinates_far", said)
@@ -201,10 +215,14 @@ def _district(record: Record, commune: Commune, communes: Communes) -> Point | N
 def _without_centre(record: Record, commune: Commune) -> tuple[Point, str]:
     """A commune that nobody has placed: the département is then all that can contradict the coordinates."""
     point = _point(record.lat, record.lon)
-    department = DEPARTMENTS.get(commune.department)
-    if point and department and department.box.contains(point):
+    if point and _in_department(point, commune):
         return point, "given"
     raise Rejected("latitude", "no_position", f"{record.lat} {record.lon}" if point else "")
+
+
+def _in_department(point: Point, commune: Commune) -> bool:
+    department = DEPARTMENTS.get(commune.department)
+    return department is not None and department.box.contains(point)
 
 
 def _point(lat: float | None, lon: float | None) -> Point | None:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from ateliers.venues import values
+from ateliers.venues.hours import in_words
 from ateliers.venues.names import plain
 
 _FACTS = tomllib.loads(files("ateliers.venues").joinpath("standard.toml").read_text(encoding="utf-8"))
@@ -107,6 +108,8 @@ def read(row: Mapping[str, object], today: date) -> Record:
         _keep(record, name, "|".join(values.split(texts.get(name, ""))))
     _contacts(record, texts)
     _keep(record, "horaires", texts.get("horaires", ""))
+    if record["horaires"] and not in_words(record["horaires"]):
+        record.repaired("horaires", "hours_unreadable", record["horaires"])
     _presented(record, texts)
     _dated(record, texts.get("date_maj", ""), today)
     record.kind = kind_of(record["nom"], record["typologie"], record["dispositif_programmes_nationaux"])

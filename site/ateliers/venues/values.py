@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
+from ateliers.venues.files import GUESSED
 from geo.territories import DEPARTMENTS, department_of, department_of_postcode
 
 # Control characters and lone surrogates: PostgreSQL refuses some, and none of them is text.
@@ -36,7 +37,11 @@ def text(raw: object) -> tuple[str, str]:
         # A spreadsheet writes 13056.0 for a code; a real decimal is a coordinate.
         return (str(int(raw)) if raw.is_integer() and abs(raw) < 1e15 else repr(raw)) if math.isfinite(raw) else "", ""
     said, repair = str(raw)[:100_000], ""
-    if _MOJIBAKE.search(said):
+    if GUESSED in said:
+        said, repair = said.replace(GUESSED, ""), "encoding"
+    elif "\0" in said:
+        repair = "not_text"
+    elif _MOJIBAKE.search(said):
         with suppress(UnicodeError):
             said, repair = said.encode("cp1252").decode("utf-8"), "mojibake"
     said = unicodedata.normalize("NFC", _NOT_TEXT.sub(" ", said))

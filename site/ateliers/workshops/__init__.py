@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tortoise import fields
@@ -185,9 +185,12 @@ class Session(Model):
             raise TooLate
 
     def place_at(self, wall: datetime, duration: timedelta, venue: Venue) -> None:
-        """Set start and end from a time on the venue's wall. Naive `wall`; an hour skipped in spring moves forward."""
-        self.starts_at = wall.replace(tzinfo=venue.zone, fold=0)
-        self.ends_at = datetime.fromtimestamp(self.starts_at.timestamp() + duration.total_seconds(), venue.zone)
+        """Set start and end, in UTC, from a time on the venue's wall.
+
+        Naive `wall`; an hour skipped in spring moves forward, and `duration` is what a watch measures.
+        """
+        self.starts_at = wall.replace(tzinfo=venue.zone, fold=0).astimezone(UTC)
+        self.ends_at = self.starts_at + duration
         self.starts_local = wall.strftime("%Y-%m-%dT%H:%M")
         self.weekday = wall.isoweekday()
 

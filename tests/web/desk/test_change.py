@@ -236,6 +236,17 @@ async def test_two_editors_at_once_and_people_booking_meanwhile(site: Visitor, c
         assert booking.sequence == len(told) - 1
 
 
+async def test_edits_of_one_series_from_both_ends_do_not_block_each_other(site: Visitor, cast: world.World) -> None:
+    sessions = await _series(cast, 5)
+    forms = []
+    for session, hour in ((sessions[0], "10:00"), (sessions[4], "11:00")):
+        path = f"/pro/ateliers/{session.id}/modifier"
+        forms.append((path, _changed(await site.get(path), heure=hour, portee="all", etape="confirmer")))
+    pages = await asyncio.wait_for(asyncio.gather(*(site.post(path, form) for path, form in forms * 2)), 30)
+    assert sorted(page.status for page in pages) == [200, 409, 409, 409]
+    assert len({s.starts_local[11:] for s in await Session.all()}) == 1
+
+
 async def test_a_co_host_runs_it_and_may_be_taken_off(site: Visitor, cast: world.World) -> None:
     dora = await Counsellor.create(public_name="Dora", email="dora@gueret.example", created_at=utc_now())
     await Stay.create(counsellor=dora, organisation=cast.creuse, since=utc_now().date())
