@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": ("ateliers.commands.demo", "demo", "Load the demonstration: venues, counsellors, sessions."),
     "venues": ("ateliers.commands.venues", "venues", "Import and export venues in the national standard."),
     "session": ("ateliers.commands.session", "session", "Move a session or call it off; everyone booked is told."),
+    "people": ("ateliers.commands.people", "people", "Name an administrator, invite somebody, list who has a desk."),
     "letters": (
         "ateliers.commands.letters",
         "letters",

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from ateliers import outbox, retention
 from ateliers.bookings.notices import Post
 from ateliers.database import open_database
+from ateliers.openid import Provider
 from ateliers.settings import Settings
 from ateliers.web import errors, middleware
 from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
@@ -35,6 +36,8 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.database_url))
             app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            provider = Provider.of(settings)
+            app.state.proconnect = await stack.enter_async_context(provider) if provider is not None else None
             app.state.tiles = None
             if settings.tiles_url != "none":
                 tiles = TileCache(settings.tiles_url, settings.var_dir / "tiles")

@@ -9,6 +9,7 @@ import logging
 from ateliers import limits
 from ateliers.bookings import retention
 from ateliers.database import utc_now
+from ateliers.people import joining, sign_in
 
 log = logging.getLogger(__name__)
 EVERY = 1800.0  # seconds; what is promised for "the day after" is kept to the half hour
@@ -20,6 +21,8 @@ async def run(stopping: asyncio.Event) -> None:
         try:
             gone = await retention.forget(utc_now())
             await limits.forget(utc_now())
+            await sign_in.forget(utc_now())
+            await joining.forget(utc_now())
             if gone.needs or gone.people:
                 log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
         except Exception:

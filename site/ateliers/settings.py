@@ -70,6 +70,14 @@ class Settings(BaseSettings):
     contact_email: str = Field("", description="Address for questions; by default MAIL_FROM")
     contact_phone: str = Field("", description="Phone number shown where a person needs help; a made-up one in DEMO")
     dpo_email: str = Field("", description="Data protection officer; by default CONTACT_EMAIL")
+    proconnect_url: str = Field(
+        "", description="ProConnect's issuer or its .well-known/openid-configuration; empty: not offered"
+    )
+    proconnect_client_id: str = Field("", description="What ProConnect calls this site")
+    proconnect_client_secret: str = Field("", description="The secret that came with it")
+    proconnect_pkce: bool = Field(
+        False, description="Send PKCE where announced. ProConnect's guide allows no further parameter: leave it off"
+    )
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -122,6 +130,19 @@ class Settings(BaseSettings):
             raise ValueError("the site must be at the root of its host: write no path")
         return value.rstrip("/")
 
+    @field_validator("proconnect_url")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        here = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if not parts.hostname or (parts.scheme != "https" and not here):
+            raise ValueError("write a whole address that starts with https://")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError("write it without user, ? or #")
+        return value
+
     @field_validator("tiles_url")
     @classmethod
     def _tile_template(cls, value: str) -> str:
@@ -151,6 +172,15 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is missing: with DEMO=no, set 32 random characters or more")
         if not self.demo and self.mail_from.endswith(".example"):
             raise ValueError("MAIL_FROM is missing: with DEMO=no, set the mailbox that sends and that is read")
+        return self
+
+    @model_validator(mode="after")
+    def _proconnect_is_whole(self) -> Settings:
+        names = ("proconnect_url", "proconnect_client_id", "proconnect_client_secret")
+        given = [name.upper() for name in names if getattr(self, name)]
+        missing = [name.upper() for name in names if not getattr(self, name)]
+        if given and missing:
+            raise ValueError(f"{missing[0]} is missing: ProConnect needs it beside {' and '.join(given)}")
         return self
 
     @property

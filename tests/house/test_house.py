@@ -107,6 +107,9 @@ def test_placeholders_agree_in_every_language() -> None:
         ("SECRET_KEY", "short", "32"),
         ("MAIL_FROM", "someone", "plain address"),
         ("DEMO", "perhaps", "boolean"),
+        ("PROCONNECT_URL", "http://fca.example/api/v2", "https://"),
+        ("PROCONNECT_URL", "https://user:hunter2@fca.example/", "without user"),
+        ("PROCONNECT_CLIENT_ID", "alone", "PROCONNECT_URL is missing"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_reason(

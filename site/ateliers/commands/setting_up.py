@@ -17,7 +17,7 @@ from geo.communes.official import OFFICIAL_SOURCES, SourceRefused, update_commun
 from geo.communes.packages import build_from_packages
 from geo.communes.table import Built
 
-SECRETS = {"secret_key"}
+SECRETS = {"secret_key", "proconnect_client_secret"}
 API_SECONDS = 25  # for both lists; a machine without internet must not wait longer at its first start
 DECOUPAGE = resource_dir("static").parent / "node_modules" / "@etalab" / "decoupage-administratif"
 

@@ -17,6 +17,7 @@ from ateliers.people.counsellors import ROLES, Coordination, Counsellor, Organis
 from ateliers.people.sign_in import begin, hashed, new_key
 from ateliers.people.standing import Standing
 from ateliers.refusals import Gone, NotFound, Unusable
+from ateliers.settings import Settings
 
 INVITATION_LASTS = timedelta(days=14)
 
@@ -41,6 +42,7 @@ class Invitation(Model):
     revoked_at = fields.DatetimeField(null=True)
 
     organisation_id: int | None
+    invited_by_id: int | None
 
     class Meta:
         table = "invitation"
@@ -176,22 +178,34 @@ async def _place(
         await stay.save(using_db=tx, update_fields=["role"])
 
 
-async def ask(name: str, email: str, organisation_name: str, department: str, words: str, now: datetime) -> JoinRequest:
-    """Ask for a desk. Asking twice is asking once: an open request of the same address is renewed, not doubled."""
+async def ask(
+    name: str, email: str, organisation_name: str, department: str, words: str, settings: Settings, now: datetime
+) -> JoinRequest:
+    """Ask for a desk; whoever decides gets a letter, once. Asking twice is asking once: an open request is renewed."""
     values: dict[str, Any] = {
         "name": name,
         "organisation_name": organisation_name,
         "department": department,
         "words": words,
     }
-    waiting = await JoinRequest.get_or_none(email=email.lower(), decided_at__isnull=True)
-    if waiting is not None:
-        await waiting.update_from_dict({**values, "created_at": now}).save()
-        return waiting
     try:
-        return await JoinRequest.create(email=email.lower(), created_at=now, **values)
-    except IntegrityError:  # sent twice at once
-        return await JoinRequest.get(email=email.lower(), decided_at__isnull=True)
+        return await unit_of_work(_ask, email.lower(), values, settings, now)
+    except IntegrityError:  # sent twice at once: now the other one is there to be renewed
+        return await unit_of_work(_ask, email.lower(), values, settings, now)
+
+
+async def _ask(
+    tx: TransactionalDBClient, email: str, values: dict[str, Any], settings: Settings, now: datetime
+) -> JoinRequest:
+    from ateliers.people.notices import tell_leaders  # it needs the tables above
+
+    request = await JoinRequest.get_or_none(email=email, decided_at__isnull=True, using_db=tx)
+    if request is not None:
+        await request.update_from_dict({**values, "created_at": now}).save(using_db=tx)
+    else:
+        request = await JoinRequest.create(using_db=tx, email=email, created_at=now, **values)
+    await tell_leaders(tx, settings, request, now)
+    return request
 
 
 async def decide(
@@ -222,3 +236,10 @@ async def decide(
 async def end_stay(stay: Stay, today: date) -> None:
     """Their time in the organisation ends today; what they did there stays theirs, and they keep the account."""
     await Stay.filter(id=stay.id, until__isnull=True).update(until=today)
+
+
+async def forget(now: datetime) -> None:
+    """Delete, after 6 months, the requests that were decided and the invitations that no longer open anything."""
+    long_ago = now - timedelta(days=180)
+    await JoinRequest.filter(decided_at__lt=long_ago).delete()
+    await Invitation.filter(created_at__lt=long_ago).delete()

@@ -17,6 +17,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from starlette.datastructures import FormData
 from wtforms import Form as WTForm
+from wtforms import StringField
+from wtforms.validators import StopValidation
 
 _BIDI = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"))
 _FICTIONAL = "+3363998"  # Arcep keeps 06 39 98 for fiction: our examples show it, and libphonenumber calls it invalid
@@ -138,3 +140,23 @@ def form_key_age(key: str, secret: bytes, subject: str, now: datetime) -> float 
 
 def _signature(secret: bytes, subject: str, body: str) -> str:
     return hmac.new(secret, f"form:{subject}:{body}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def email_field(field: StringField) -> None:
+    """Clean and check a field that must hold an e-mail address."""
+    field.data = clean(field.data)
+    if not field.data:
+        raise StopValidation("email_missing")
+    try:
+        field.data = email_address(field.data[:256])
+    except ValueError as error:
+        raise StopValidation(str(error)) from None
+
+
+def name_field(field: StringField, most: int, missing: str, long: str) -> None:
+    """Clean and check a field that must hold a name: two characters or more, a letter among them, `most` at the most."""
+    field.data = clean(field.data)
+    if len(field.data) < 2 or not any(c.isalpha() for c in field.data):
+        raise StopValidation(missing)
+    if len(field.data) > most:
+        raise StopValidation(long)

@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ateliers.settings import Settings, resource_dir
-from ateliers.web import about, api, book, desk, find, mailbox, maps, sign_in, tiles
+from ateliers.web import about, api, book, desk, find, mailbox, maps, proconnect, second_factor, sign_in, tiles
 
 YEAR = 31_536_000
 
@@ -35,6 +35,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
         *tiles.routes,
         *about.routes,
         *sign_in.routes,
+        *second_factor.routes,
+        *proconnect.routes,
         *desk.routes,
         *(mailbox.routes if settings.demo else []),
         Mount("/static", Static(directory=resource_dir("static"))),

@@ -14,23 +14,25 @@ from wtforms.validators import StopValidation
 from ateliers import i18n, letters
 from ateliers.database import unit_of_work, utc_now
 from ateliers.limits import Limit, count
-from ateliers.people import Counsellor, joining, sign_in
+from ateliers.people import joining, sign_in
 from ateliers.people.counsellors import by_email
 from ateliers.refusals import Gone, NotAllowed, NotFound
 from ateliers.templating import url
-from ateliers.web.forms import Form, clean, email_address
+from ateliers.web.forms import Form, clean, email_field, name_field
 from ateliers.web.middleware import client_address
 from ateliers.web.pages import respond
+from ateliers.web.proconnect import farewell
 from ateliers.web.signed_in import (
     BROWSER_SECONDS,
     DeskRoute,
     Rule,
     browser_key,
-    cookie_name,
+    browser_name,
     current_sign_in,
     drop_cookie,
     local_path,
     set_cookie,
+    signed_in,
 )
 from geo.territories import DEPARTMENTS
 
@@ -45,7 +47,7 @@ class EmailForm(Form):
     email = StringField()
 
     def validate_email(self, field: StringField) -> None:
-        _email(field)
+        email_field(field)
 
 
 async def door(request: Request) -> Response:
@@ -128,40 +130,15 @@ async def enter(request: Request) -> Response:
     return signed_in(request, key, wanted)
 
 
-def signed_in(request: Request, key: str, wanted: str) -> Response:
-    """Give the browser its cookie, and go on. What it had before ends (`leave_old`)."""
-    response = RedirectResponse(wanted, 303)
-    set_cookie(response, request, "desk", key, seconds=round(sign_in.LONGEST.total_seconds()))
-    drop_cookie(response, request, "browser")
-    return response
-
-
 async def sign_out(request: Request) -> Response:
-    """Leave: the session ends here and in the table."""
-    key = request.cookies.get(cookie_name("desk", request.app.state.settings), "")
-    found = await sign_in.current(key, utc_now()) if key else None
+    """Leave: the session ends here and in the table; then at the identity provider, where one had come in by it."""
+    found = await current_sign_in(request)
     if found is not None:
         await sign_in.end(found.counsellor_id, utc_now(), only=found.id)
-    response = RedirectResponse(url("/pro/connexion", sortie="1"), 303)
+    response = await farewell(request, found) or RedirectResponse(url("/pro/connexion", sortie="1"), 303)
     drop_cookie(response, request, "desk")
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
-
-
-def browser_name(request: Request) -> str:
-    """A browser as its owner knows it: "Firefox, Android". From what it says of itself; no more is kept."""
-    agent = request.headers.get("user-agent", "")
-    names = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
-    systems = {
-        "Android": "Android",
-        "iPhone": "iPhone",
-        "iPad": "iPad",
-        "Windows": "Windows",
-        "Mac OS": "Mac",
-        "Linux": "Linux",
-    }
-    found = [next((name for mark, name in table.items() if mark in agent), "") for table in (names, systems)]
-    return ", ".join(part for part in found if part)
 
 
 class ArrivalForm(Form):
@@ -171,10 +148,10 @@ class ArrivalForm(Form):
     prenom = StringField()
 
     def validate_nom(self, field: StringField) -> None:
-        _words(field, 120, "name_missing", "name_long")
+        name_field(field, 120, "name_missing", "name_long")
 
     def validate_prenom(self, field: StringField) -> None:
-        _words(field, 60, "name_missing", "name_long")
+        name_field(field, 60, "name_missing", "name_long")
 
 
 async def ask_arrive(request: Request) -> Response:
@@ -211,13 +188,13 @@ class JoinForm(Form):
     message = TextAreaField()
 
     def validate_nom(self, field: StringField) -> None:
-        _words(field, 120, "name_missing", "name_long")
+        name_field(field, 120, "name_missing", "name_long")
 
     def validate_email(self, field: StringField) -> None:
-        _email(field)
+        email_field(field)
 
     def validate_employeur(self, field: StringField) -> None:
-        _words(field, 200, "employer_missing", "name_long")
+        name_field(field, 200, "employer_missing", "name_long")
 
     def validate_departement(self, field: SelectField) -> None:
         if field.data not in DEPARTMENTS:
@@ -228,8 +205,10 @@ class JoinForm(Form):
 
 
 async def ask_join(request: Request) -> Response:
-    """The form to ask for a desk."""
-    return respond(request, "sign_in/join.html", form=JoinForm(), done=False)
+    """The form to ask for a desk, with what an identity provider already knows of the person."""
+    name, email, employer = (clean(request.query_params.get(each, ""))[:254] for each in ("nom", "email", "employeur"))
+    form = JoinForm(nom=name, email=email, employeur=employer)
+    return respond(request, "sign_in/join.html", form=form, done=False)
 
 
 async def join(request: Request) -> Response:
@@ -250,6 +229,7 @@ async def join(request: Request) -> Response:
             form.employeur.data or "",
             str(form.departement.data),
             form.message.data or "",
+            request.app.state.settings,
             utc_now(),
         )
     return RedirectResponse(url("/pro/demande/envoyee"), 303)
@@ -258,33 +238,6 @@ async def join(request: Request) -> Response:
 async def join_sent(request: Request) -> Response:
     """The request was received."""
     return respond(request, "sign_in/join.html", form=JoinForm(), done=True)
-
-
-def _email(field: StringField) -> None:
-    field.data = clean(field.data)
-    if not field.data:
-        raise StopValidation("email_missing")
-    try:
-        field.data = email_address(field.data[:256])
-    except ValueError as error:
-        raise StopValidation(str(error)) from None
-
-
-def _words(field: StringField, most: int, missing: str, long: str) -> None:
-    field.data = clean(field.data)
-    if len(field.data) < 2 or not any(c.isalpha() for c in field.data):
-        raise StopValidation(missing)
-    if len(field.data) > most:
-        raise StopValidation(long)
-
-
-async def sign_in_as(counsellor: Counsellor, request: Request, way: str) -> str:
-    """A browser session for somebody whose identity was proved elsewhere. Returns the cookie's key."""
-
-    async def work(tx: TransactionalDBClient) -> str:
-        return await sign_in.begin(tx, counsellor, way=way, browser=browser_name(request), now=utc_now())
-
-    return await unit_of_work(work)
 
 
 routes = [

@@ -117,3 +117,27 @@ def _to_sign_in(request: Request, found: SignIn | None) -> Response:
     back = wanted if request.method == "GET" and request.scope["path"] != "/pro" else ""
     target = "/pro/code" if found is not None else SIGN_IN
     return RedirectResponse(url(target, suite=back), 303, headers={"Cache-Control": "no-store"})
+
+
+def signed_in(request: Request, key: str, wanted: str) -> Response:
+    """Give the browser its cookie, and go on; the new key takes the place of the one it had."""
+    response = RedirectResponse(wanted, 303)
+    set_cookie(response, request, "desk", key, seconds=round(sign_in.LONGEST.total_seconds()))
+    drop_cookie(response, request, "browser")
+    return response
+
+
+def browser_name(request: Request) -> str:
+    """A browser as its owner knows it: "Firefox, Android". From what it says of itself; no more is kept."""
+    agent = request.headers.get("user-agent", "")
+    names = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {
+        "Android": "Android",
+        "iPhone": "iPhone",
+        "iPad": "iPad",
+        "Windows": "Windows",
+        "Mac OS": "Mac",
+        "Linux": "Linux",
+    }
+    found = [next((name for mark, name in table.items() if mark in agent), "") for table in (names, systems)]
+    return ", ".join(part for part in found if part)

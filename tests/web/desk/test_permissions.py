@@ -93,7 +93,10 @@ async def test_every_route_with_every_role(site: Visitor) -> None:
                 continue
             path = route.path
             for name, value in known.items():
-                path = path.replace(name, value)
+                if (
+                    name != "{id:int}" or "/ateliers/" in path
+                ):  # other numbers are of stays, venues …: see their own tests
+                    path = path.replace(name, value)
             method = next(iter(route.methods - {"HEAD"})) if route.methods else "GET"
             if "{" in path:
                 path = re.sub(r"\{\w+:int\}", "999999", re.sub(r"\{\w+\}", "unknown", path))
@@ -111,6 +114,8 @@ async def test_every_route_with_every_role(site: Visitor) -> None:
             else:
                 assert answer.status_code == 404, what
             walked += 1
+            if route.path == "/pro/compte/sessions/fermer" and role in cast.people:  # it has just signed the walker out
+                await signed_in_as(site, cast.people[role])
         await Session.filter(id=cast.session.id).update(called_off_at=None)
     assert walked >= len(ROLES) * 10
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import change, printing, publish, week
+from ateliers.web.desk import account, change, places, printing, publish, team, week
 from ateliers.web.signed_in import DeskRoute
 
-routes: list[DeskRoute] = [*week.routes, *publish.routes, *change.routes, *printing.routes]
+routes: list[DeskRoute] = [
+    *week.routes,
+    *publish.routes,
+    *change.routes,
+    *printing.routes,
+    *team.routes,
+    *account.routes,
+    *places.routes,
+]
