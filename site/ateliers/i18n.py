@@ -150,6 +150,11 @@ def date_words(day: date) -> str:
     return _date(day, _pattern("date", day))
 
 
+def month_words(day: date) -> str:
+    """The month of a day, with its year: "décembre 2026"."""
+    return _date(day, "MMMM y")
+
+
 def time_words(moment: datetime, zone: str) -> str:
     """The hour as one says it, on the wall of `zone`: "14 h", "9 h 30", "2 pm"."""
     return clock_words(_wall(moment, zone))

@@ -78,7 +78,7 @@ def answer(request: Request, status: int, headers: dict[str, str] | None = None)
 
 def masked(path: str) -> str:
     """A path that may be logged: what follows these opens somebody's booking, desk or calendar."""
-    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/"):
+    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/presence/"):
         head, mark, _ = path.partition(door)
         if mark:
             return f"{head}{mark}…"

@@ -21,6 +21,7 @@ from ateliers.refusals import (
 )
 from ateliers.templating import url
 from ateliers.web.pages import respond
+from ateliers.web.signed_in import runs
 from ateliers.workshops import alternatives_to
 from geo.points import distance_km
 
@@ -49,6 +50,7 @@ async def _booking_page(
         link=link,
         new=new,
         problem=problem,
+        runs=await runs(request, session),
         others=others,
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
         most=min(MOST_SEATS, booking.seats + session.seats_left),

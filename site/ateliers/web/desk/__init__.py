@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import week
+from ateliers.web.desk import adding, calling, figures, register, scanning, week, writing
 from ateliers.web.signed_in import DeskRoute
 
-routes: list[DeskRoute] = [*week.routes]
+routes: list[DeskRoute] = [
+    *week.routes,
+    *register.routes,
+    *adding.routes,
+    *calling.routes,
+    *scanning.routes,
+    *writing.routes,
+    *figures.routes,
+]
