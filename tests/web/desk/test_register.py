@@ -183,9 +183,7 @@ async def test_the_list_is_kept_as_csv_and_xlsx_without_needs(site: Visitor, cas
     address = f"/pro/ateliers/{session.id}/emargement"
     answer = (await site.get(f"{address}.csv")).response
     assert answer.content.startswith(b"\xef\xbb\xbf")
-    assert re.fullmatch(
-        r'attachment; filename="emargement-[\d-]+\.csv"', answer.headers["content-disposition"]
-    )
+    assert re.fullmatch(r'attachment; filename="emargement-[\d-]+\.csv"', answer.headers["content-disposition"])
     header, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";")
     kept = dict(zip(header, row, strict=True))
     assert kept["Nom"] == "'=HYPERLINK(1)"
@@ -197,9 +195,7 @@ async def test_the_list_is_kept_as_csv_and_xlsx_without_needs(site: Visitor, cas
 
 
 async def test_a_host_cancels_and_the_letter_says_so(site: Visitor, cast: world.World) -> None:
-    session = await world.session(
-        cast.gueret, cast.workshop, in_days(3), counsellor=cast.amina, created_at=utc_now()
-    )
+    session = await world.session(cast.gueret, cast.workshop, in_days(3), counsellor=cast.amina, created_at=utc_now())
     chloe = await bookings.book(session.id, world.wish(seats=2), post=world.post(), now=utc_now())
     address = f"/pro/ateliers/{session.id}/inscrits/{chloe.id}/annuler"
     await signed_in_as(site, cast.bruno)
