@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,12 @@ class Desk:
 
     fair: Fair
     key: str
+    other_key: str  # of the browser that signs out
     ids: dict[str, int]
     tokens: dict[str, str]
 
 
-async def _rows(database_url: str) -> tuple[str, dict[str, int], dict[str, str]]:
+async def _rows(database_url: str) -> tuple[str, str, dict[str, int], dict[str, str]]:
     now, post = utc_now(), world.post()
     async with open_database(database_url):
         amina = await Counsellor.get(email="amina@gueret.example")
@@ -89,8 +90,8 @@ async def _rows(database_url: str) -> tuple[str, dict[str, int], dict[str, str]]
         await messages.send(needy, amina, Draft("Bonjour,\n\nÀ bientôt.", "k" * 20, "See you."), post=post, now=now)
         past = await world.session(venue, what, wall(-1), **long_ago)
         await attendance.take(past, await book(past, "Noé Passé"), "present", amina, past.ends_at)
-        key = await unit_of_work(sign_in.begin, amina, way="link", browser="Chromium", now=now)
-        return key, ids, tokens
+        keys = [await unit_of_work(sign_in.begin, amina, way="link", browser="Chromium", now=now) for _ in range(2)]
+        return keys[0], keys[1], ids, tokens
 
 
 @pytest.fixture(scope="module")
@@ -261,15 +262,37 @@ def test_a_tap_changes_its_row_in_place(chromium: Browser, desk: Desk) -> None:
         assert row.locator("button[aria-pressed=true]").inner_text().endswith("Présent")
 
 
-def test_a_tap_without_network_says_that_nothing_was_noted(chromium: Browser, desk: Desk) -> None:
-    with at_the_desk(chromium, desk) as visit:
+def test_without_network_the_register_is_read_and_taps_wait(chromium: Browser, desk: Desk) -> None:
+    address = f"/pro/ateliers/{desk.ids['day']}/emargement"
+    with at_the_desk(chromium, replace(desk, key=desk.other_key)) as visit:
         page = visit.page
-        visit.go(f"/pro/ateliers/{desk.ids['day']}/emargement?q=byron")
+        visit.go(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        expect.set_options(timeout=10_000)
+        page.wait_for_timeout(500)  # the worker draws its copy
         page.context.set_offline(True)
-        page.get_by_role("button", name="Absent").click()
-        expect(page.locator("#dit")).to_contain_text("Pas de réseau")
-        assert page.locator("button[aria-pressed=true]").inner_text().endswith("Présent")
-        visit.complaints[:] = [line for line in visit.complaints if "ERR_INTERNET_DISCONNECTED" not in line]
+        page.reload()
+        expect(page.locator("#dit")).to_contain_text("Pas de réseau : voici la liste de")
+        row = _row(page, desk)
+        row.get_by_role("button", name="Absent").click()
+        expect(row).to_contain_text("En attente du réseau")
+        expect(page.locator("#dit")).to_contain_text("elle partira toute seule")
+        page.reload()  # a tap outlives its page
+        expect(row).to_contain_text("En attente du réseau")
+        page.context.set_offline(False)
+        expect(page.locator("#dit")).to_contain_text("Chloé Martin : absent")
+        expect(row).not_to_contain_text("En attente du réseau")
+        visit.go(address)
+        assert row.locator("button[aria-pressed=true]").inner_text().endswith("Absent")
+        assert page.evaluate("caches.open('desk-pages').then((it) => it.keys()).then((them) => them.length)") == 1
+        page.evaluate(
+            "() => { const form = document.createElement('form'); form.method = 'post'; form.action = '/pro/sortir';"
+            " document.body.append(form); form.submit() }"
+        )
+        page.wait_for_url("**/pro/connexion*")
+        assert page.evaluate("caches.keys()") == []
+        meant = ("ERR_INTERNET_DISCONNECTED", "info: Clear-Site-Data")
+        visit.complaints[:] = [line for line in visit.complaints if not any(words in line for words in meant)]
 
 
 def test_a_tap_without_a_script_is_a_page_at_the_same_row(chromium: Browser, desk: Desk) -> None:

@@ -55,19 +55,28 @@ def opens_at(session: Session) -> datetime:
     return walk_ins_from(session)
 
 
-async def take(session: Session, booking_id: int, state: str, by: Counsellor, now: datetime) -> bool:
+async def take(
+    session: Session, booking_id: int, state: str, by: Counsellor, now: datetime, *, tapped: datetime | None = None
+) -> bool:
     """Note on the register of `session` who came; empty `state` takes the mark back. Whether anything was written.
 
+    `tapped`: when a phone without network noted it. It does not undo what somebody noted since.
     Raises Unusable, NotFound (no such living booking in this session), NotOpenYet before the day, CalledOff, Gone once
     the person is forgotten.
     """
     if state not in STATES and state:
         raise Unusable("state")
-    return await unit_of_work(_take, session.id, booking_id, state, by, now)
+    return await unit_of_work(_take, session.id, booking_id, state, by, now, tapped or now)
 
 
 async def _take(
-    tx: TransactionalDBClient, session_id: int, booking_id: int, state: str, by: Counsellor, now: datetime
+    tx: TransactionalDBClient,
+    session_id: int,
+    booking_id: int,
+    state: str,
+    by: Counsellor,
+    now: datetime,
+    tapped: datetime,
 ) -> bool:
     # The session's row first: two phones that mark the same person at once then come one after the other.
     await Session.filter(id=session_id).using_db(tx).update(updated_at=now)
@@ -81,13 +90,15 @@ async def _take(
         raise NotOpenYet
     if booking.forgotten_at is not None:
         raise Gone
-    return await mark(tx, booking_id, state, by, now)
+    return await mark(tx, booking_id, state, by, max(tapped, opens_at(session)))
 
 
 async def mark(tx: TransactionalDBClient, booking_id: int, state: str, by: Counsellor | None, now: datetime) -> bool:
-    """Set who came, or correct it, holding the session's row. The same mark twice is one; whether it was written."""
+    """Set who came at `now`, or correct it, holding the session's row. Whether it was written: the same mark twice is one,
+    and a later one stays.
+    """
     last = await AttendanceMark.filter(booking_id=booking_id).using_db(tx).order_by("-id").first()
-    if (last.state if last else "") == state:
+    if (last.state if last else "") == state or (last is not None and last.marked_at > now):
         return False
     await AttendanceMark.create(using_db=tx, booking_id=booking_id, state=state, marked_at=now, marked_by=by)
     return True

@@ -81,6 +81,36 @@ async def test_the_script_gets_the_row_as_it_is_now(site: Visitor, cast: world.W
     assert "Chloé Martin : excusé" in parts["said"]
 
 
+async def test_a_tap_that_waited_for_the_network_does_not_undo_a_later_one(site: Visitor, cast: world.World) -> None:
+    session = await today(cast, counsellor=cast.amina)
+    await Session.filter(id=session.id).update(starts_at=utc_now() - timedelta(hours=2))
+    chloe, paul = await _booked(session), await _booked(session, "Paul Petit")
+    await attendance.take(session, chloe.id, "absent", cast.amina, utc_now() - timedelta(minutes=5))
+    await signed_in_as(site, cast.amina)
+    address = f"/pro/ateliers/{session.id}/emargement"
+    for age, holds in (("600000", "absent"), ("60000", "present"), ("x" * 9, "excused"), ("9" * 11, "excused")):
+        state = {"absent": "present"}.get(holds, holds)
+        page = await site.post(address, {"inscrit": str(chloe.id), "etat": state, "age": age})
+        assert _pressed(page, chloe) == [holds], age
+    await site.post(address, {"inscrit": str(paul.id), "etat": "present", "age": "9999999999"})
+    mark = await AttendanceMark.get(booking_id=paul.id)
+    assert mark.marked_at == attendance.opens_at(await Session.get(id=session.id).select_related("venue"))
+
+
+async def test_the_phone_may_keep_todays_register_until_midnight_there(site: Visitor, cast: world.World) -> None:
+    session = await today(cast, counsellor=cast.amina)
+    coming = await world.session(cast.gueret, cast.workshop, in_days(2), counsellor=cast.amina)
+    await signed_in_as(site, cast.amina)
+    kept = (await site.get(f"/pro/ateliers/{session.id}/emargement")).response.headers["x-keep-until"]
+    midnight = in_days(1, hour=0).replace(tzinfo=cast.gueret.zone)
+    assert int(kept) == int(midnight.timestamp() * 1000)
+    assert "x-keep-until" not in (await site.get(f"/pro/ateliers/{coming.id}/emargement")).response.headers
+    worker = (await site.get("/pro/veille.js")).response
+    assert worker.headers["content-type"].startswith("text/javascript")
+    left = (await site.post("/pro/sortir", {}, follow=False)).response
+    assert left.headers["clear-site-data"] == '"cache", "storage"'
+
+
 async def test_the_same_mark_from_two_phones_is_one(site: Visitor, cast: world.World) -> None:
     session = await today(cast, counsellor=cast.amina)
     chloe = await _booked(session)

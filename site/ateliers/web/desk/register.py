@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from ateliers.bookings import Booking, attendance, hosting
 from ateliers.bookings.attendance import AttendanceMark, marks_of
@@ -17,6 +17,7 @@ from ateliers.bookings.retention import NEEDS
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import NotFound
+from ateliers.settings import resource_dir
 from ateliers.templating import fragment, url
 from ateliers.venues.names import plain
 from ateliers.web import sheets
@@ -54,6 +55,7 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
     return respond(
         request,
         "desk/register.html",
+        headers=_kept(session, now),
         session=session,
         rows=[row for row in rows if _matches(row.booking, query)],
         counts=_counts(rows),
@@ -66,15 +68,23 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
     )
 
 
+def _kept(session: Session, now: datetime) -> dict[str, str]:
+    """Until when the phone may show this page without network: the midnight of the session's day, there."""
+    midnight = attendance.opens_at(session) + timedelta(days=1)
+    if session.called_off_at is not None or not attendance.opens_at(session) <= now < midnight:
+        return {}
+    return {"X-Keep-Until": str(int(midnight.timestamp() * 1000))}
+
+
 async def mark(request: Request, me: Standing, session: Session) -> Response:
     """One tap. The page's script asks for JSON, and gets the row as it is now."""
     async with request.form(max_files=0, max_fields=5) as data:
-        typed, state, query = (str(data.get(name, "")) for name in ("inscrit", "etat", "q"))
+        typed, state, query, age = (str(data.get(name, "")) for name in ("inscrit", "etat", "q", "age"))
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 20 else 0
     if number > LARGEST_ID:
         raise NotFound
     now = utc_now()
-    await attendance.take(session, number, state, me.counsellor, now)
+    await attendance.take(session, number, state, me.counsellor, now, tapped=_tapped(age, now))
     if "application/json" not in request.headers.get("accept", ""):
         path = url(f"/pro/ateliers/{session.id}/emargement", q=query, fait="note", inscrit=number)
         return RedirectResponse(f"{path}#i-{number}", 303)
@@ -86,6 +96,18 @@ async def mark(request: Request, me: Standing, session: Session) -> Response:
     words = ("row", "counts", "said")
     parts = {name: fragment(f"desk/register_{name}.html", row=row, **shown).strip() for name in words}
     return JSONResponse(parts | {"id": f"i-{number}"})
+
+
+def _tapped(age: str, now: datetime) -> datetime | None:
+    """When a phone without network was tapped: `age` is in milliseconds, empty for this very moment."""
+    if not (age.isascii() and age.isdigit() and len(age) <= 10):
+        return None
+    return now - timedelta(milliseconds=int(age))
+
+
+async def worker(request: Request) -> Response:
+    """The service worker. Its scope is the folder it comes from: served here, it sees the desk and nothing else."""
+    return FileResponse(resource_dir("static") / "js" / "desk" / "worker.js", media_type="text/javascript")
 
 
 async def as_csv(request: Request, me: Standing, session: Session) -> Response:
@@ -166,6 +188,7 @@ async def _cells(session: Session, words: dict[str, str]) -> AsyncIterator[list[
 
 
 routes = [
+    DeskRoute("/pro/veille.js", worker, Rule.ANYONE),  # no data in it
     DeskRoute("/pro/ateliers/{id:int}/emargement", see, Rule.RUNS),
     DeskRoute("/pro/ateliers/{id:int}/emargement", mark, Rule.RUNS, "POST"),
     DeskRoute("/pro/ateliers/{id:int}/emargement.csv", as_csv, Rule.RUNS),
