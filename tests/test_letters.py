@@ -26,7 +26,7 @@ from tests.mail_server import mail_server
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MANAGE = "https://ateliers.example/r/abcdefghijklmnopqrstuvwxyz"
-TEMPLATES = ("confirmed", "already_booked", "changed", "cancelled", "called_off")
+TEMPLATES = ("confirmed", "already_booked", "changed", "cancelled", "cancelled_by_host", "called_off")
 HOSTILE = 'Zoé\r\nBcc: evil@example.org\r\n\r\n<script>alert(1)</script> "\u202e x'
 
 
@@ -87,7 +87,7 @@ def parts_of(template: str, mine: SimpleNamespace, what: SimpleNamespace, **extr
             "counsellor": what.counsellor, "manage_url": MANAGE, "help_email": "aide@ateliers.example",
             "help_phone": what.venue.phone, **alike, **extra,
         },
-        "calendar": (invites.cancel if template in ("cancelled", "called_off") else invites.request)(made),
+        "calendar": (invites.cancel if template in ("cancelled", "cancelled_by_host", "called_off") else invites.request)(made),
         "now": NOW,
     }  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_the_tree_is_what_mail_programs_read(template: str) -> None:
     assert alternative.get_content_type() == "multipart/alternative"
     assert [p.get_content_type() for p in alternative.iter_parts()] == ["text/plain", "text/html", "text/calendar"]
     calendar = list(alternative.iter_parts())[-1]
-    method = "CANCEL" if template in ("cancelled", "called_off") else "REQUEST"
+    method = "CANCEL" if template in ("cancelled", "cancelled_by_host", "called_off") else "REQUEST"
     assert dict(calendar["Content-Type"].params) == {"charset": "utf-8", "method": method, "component": "VEVENT"}
     assert calendar["Content-Transfer-Encoding"] == attached["Content-Transfer-Encoding"] == "base64"
     assert attached.get_content_type() == "application/ics"

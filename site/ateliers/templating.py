@@ -126,6 +126,7 @@ def _environment() -> Environment:
         day_words=i18n.day_words,
         day_short=i18n.day_short,
         date_words=i18n.date_words,
+        month_words=i18n.month_words,
         time_words=i18n.time_words,
         clock_words=i18n.clock_words,
         distance_words=i18n.distance_words,

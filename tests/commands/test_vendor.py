@@ -14,7 +14,7 @@ from ateliers.commands.vendor import PackagesMissing, vendor
 pytestmark = pytest.mark.slow
 
 MODULES = Path(__file__).parents[2] / "node_modules"
-PACKAGES = ("leaflet", "world-atlas", "@fontsource-variable/atkinson-hyperlegible-next")
+PACKAGES = ("leaflet", "world-atlas", "@fontsource-variable/atkinson-hyperlegible-next", "qr")
 
 
 @pytest.fixture
@@ -37,6 +37,9 @@ def test_what_the_pages_name_is_there(root: Path) -> None:
         "fonts/atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
         "leaflet/LICENSE",
         "fonts/LICENSE",
+        "qr/decode.js",
+        "qr/index.js",
+        "qr/LICENSE",
     ):
         assert (folder / name).stat().st_size > 100, name
     assert json.loads((folder / "basemap.json").read_bytes())["france"]

@@ -41,6 +41,7 @@ from ateliers.venues.names import plain
 from ateliers.workshops import Session
 
 MOST_SEATS = 4
+_STATE = ["cancelled_at", "cancelled_by", "changed_at", "sequence", "told_sequence"]
 CHANGES = Limit("change:booking", 12, timedelta(days=1))  # each change is a letter to an address nobody has proved
 
 
@@ -104,6 +105,9 @@ class Wish:
     needs: str = ""
     language: str = "fr"
     guards: tuple[tuple[Limit, str], ...] = ()  # limits against abuse, each with whom it counts
+    made_by: Counsellor | None = None  # the host who writes them down: see `bookings.hosting`
+    channel: str = "web"
+    more_places: bool = False  # the host says: add what is missing
 
 
 async def by_token(token: str) -> Booking:
@@ -122,7 +126,8 @@ async def book(session_id: int, wish: Wish, *, post: notices.Post, now: datetime
     """Give `wish.seats` places of a session, all or none, and post the confirmation.
 
     Raises SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn, NotFound; AlreadyBooked when the same person
-    has places there, SameForm when this very form was answered before (its booking is the answer).
+    has places there, SameForm when this very form was answered before (its booking is the answer). With `wish.made_by`,
+    the rules of `bookings.hosting` hold instead of the citizens'; who comes on the day is marked present at once.
     """
     if not 1 <= wish.seats <= MOST_SEATS:
         raise Unusable("seats")
@@ -139,7 +144,10 @@ async def _book(tx: TransactionalDBClient, session_id: int, wish: Wish, post: no
     await _refuse_repeated(session_id, wish, post.secret)
     for limit, subject in wish.guards:
         await count(tx, limit, subject, post.secret, now)
-    session = await _take_seats(tx, session_id, wish.seats, now)
+    if wish.made_by is None:
+        session = await _take_seats(tx, session_id, wish.seats, now)
+    else:
+        session = await hosting.take_seats(tx, session_id, wish, now)
     # A ULID would tell when it was booked; 128 random bits tell nothing to whom the calendar is shared with.
     uid = f"bk-{secrets.token_hex(16)}"
     booking = await Booking.create(
@@ -161,8 +169,13 @@ async def _book(tx: TransactionalDBClient, session_id: int, wish: Wish, post: no
         token_hash=hashed(manage_token(uid, post.secret)),
         created_at=now,
         changed_at=now,
+        channel=wish.channel,
+        made_by=wish.made_by,
     )
-    await post.confirmed(tx, booking, session, now)
+    if wish.channel == "walk_in":
+        await attendance.mark(tx, booking.id, "present", wish.made_by, now)
+    if session.starts_at > now:  # who is there needs no invitation
+        await post.confirmed(tx, booking, session, now)
     return booking
 
 
@@ -223,15 +236,15 @@ def contact_key(session_id: int, wish: Wish, secret: bytes) -> str:
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-async def cancel(booking_id: int, *, post: notices.Post, now: datetime) -> Booking:
-    """Give the places back at the citizen's wish, and post the letter that clears the calendar.
+async def cancel(booking_id: int, *, post: notices.Post, now: datetime, by: str = "citizen") -> Booking:
+    """Give the places back, and post the letter that clears the calendar and says who did: the citizen, or the host.
 
     Twice is once: a cancelled booking stays as it is. Raises TooLate once the session has begun.
     """
-    return await unit_of_work(_cancel, booking_id, post, now)
+    return await unit_of_work(_cancel, booking_id, post, now, by)
 
 
-async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> Booking:
+async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime, by: str) -> Booking:
     booking, session = await _held(tx, booking_id, now)
     if booking.cancelled_at is not None:
         return booking
@@ -240,11 +253,14 @@ async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post
     if session.starts_at <= now:
         raise TooLate
     booking.cancelled_at = booking.changed_at = now
-    booking.cancelled_by = "citizen"
-    booking.sequence += 1
-    await booking.save(using_db=tx, update_fields=["cancelled_at", "cancelled_by", "changed_at", "sequence"])
+    booking.cancelled_by = by
+    if by == "citizen":
+        _advance(booking)
+    else:
+        booking.sequence += 1
+    await booking.save(using_db=tx, update_fields=_STATE)
     await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - booking.seats)
-    await post.cancelled(tx, booking, session, now)
+    await (post.cancelled if by == "citizen" else post.cancelled_by_host)(tx, booking, session, now)
     return booking
 
 
@@ -263,8 +279,8 @@ async def _take_back(tx: TransactionalDBClient, booking_id: int, post: notices.P
     await count(tx, CHANGES, booking.uid, post.secret, now)
     await _take_seats(tx, session.id, booking.seats, now)
     booking.cancelled_at, booking.cancelled_by, booking.changed_at = None, "", now
-    booking.sequence += 1
-    await booking.save(using_db=tx, update_fields=["cancelled_at", "cancelled_by", "changed_at", "sequence"])
+    _advance(booking)
+    await booking.save(using_db=tx, update_fields=_STATE)
     await post.confirmed(tx, booking, session, now)
     return booking
 
@@ -293,10 +309,17 @@ async def _change_seats(
             session.refuse_unless_bookable(now)
         await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - (before - seats))
     booking.seats, booking.changed_at = seats, now
-    booking.sequence += 1
-    await booking.save(using_db=tx, update_fields=["seats", "changed_at", "sequence"])
+    _advance(booking)
+    await booking.save(using_db=tx, update_fields=["seats", "changed_at", "sequence", "told_sequence"])
     await post.changed(tx, booking, session, now, seats_before=before)
     return booking
+
+
+def _advance(booking: Booking) -> None:
+    """One SEQUENCE further by their own hand: they need no phone call to know of it."""
+    if booking.told_sequence == booking.sequence:
+        booking.told_sequence += 1
+    booking.sequence += 1
 
 
 async def send_again(booking_id: int, *, post: notices.Post, now: datetime) -> bool:
@@ -325,5 +348,7 @@ async def _held(tx: TransactionalDBClient, booking_id: int, now: datetime) -> tu
     return booking, session
 
 
-from ateliers.bookings.attendance import AttendanceMark as AttendanceMark  # noqa: E402 - it points to the model above
+# Last: these point to the models above.
+from ateliers.bookings import attendance, hosting  # noqa: E402
+from ateliers.bookings.attendance import AttendanceMark as AttendanceMark  # noqa: E402
 from ateliers.bookings.messages import HostMessage as HostMessage  # noqa: E402

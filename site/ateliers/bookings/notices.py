@@ -12,6 +12,8 @@ from tortoise.backends.base.client import TransactionalDBClient
 from ateliers import invites, letters
 from ateliers.bookings import calendars
 from ateliers.bookings.tokens import manage_token
+from ateliers.letters.lines import one_line
+from ateliers.people import Counsellor
 from ateliers.settings import Settings
 from ateliers.venues import Venue
 from ateliers.workshops import Session, alternatives_to
@@ -71,6 +73,45 @@ class Post:
         """Tell the citizen that their places are given back; CANCEL."""
         return await self._send(tx, "cancelled", booking, session, now, invites.cancel)
 
+    async def cancelled_by_host(
+        self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime
+    ) -> bool:
+        """Tell the citizen that whoever hosts took their places back: not their doing, and said so; CANCEL."""
+        return await self._send(tx, "cancelled_by_host", booking, session, now, invites.cancel)
+
+    async def message(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        author: Counsellor,
+        key: str,
+        text: str,
+    ) -> bool:
+        """Pass on what the host wrote to those who booked; an answer goes to the host. `key` names the message."""
+        name, email = one_line(author.public_name), author.email
+        return await letters.post(
+            tx,
+            settings=self.settings,
+            template="host_message",
+            to=letters.Recipient(booking.name, booking.email, booking.language),
+            context=self.message_words(booking, session, author, text),
+            thread=booking.uid,
+            dedupe=f"{key}:{booking.uid}",
+            now=now,
+            reply_to=letters.Recipient(name, email) if email else None,
+        )
+
+    def message_words(self, booking: Booking, session: Session, author: Counsellor, text: str) -> dict[str, Any]:
+        """What the templates of a host's message need: the text in paragraphs (blank lines), each in lines."""
+        return {
+            **self._words(booking, session),
+            "author": author.public_name,
+            "paragraphs": [part.split("\n") for part in text.split("\n\n") if part.strip()],
+        }
+
     async def called_off(
         self,
         tx: TransactionalDBClient,
@@ -103,17 +144,7 @@ class Post:
     ) -> bool:
         if not booking.email:
             return False
-        context = {
-            "booking": booking,
-            "session": session,
-            "workshop": session.workshop,
-            "venue": session.venue,
-            "counsellor": session.counsellor,
-            "manage_url": self.manage_url(booking),
-            "help_email": self.settings.help_email,
-            "help_phone": calendars.help_phone(session, self.settings),
-            **(words or {}),
-        }
+        context = {**self._words(booking, session), **(words or {})}
         return await letters.post(
             tx,
             settings=self.settings,
@@ -125,6 +156,18 @@ class Post:
             dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
             now=now,
         )
+
+    def _words(self, booking: Booking, session: Session) -> dict[str, Any]:
+        return {
+            "booking": booking,
+            "session": session,
+            "workshop": session.workshop,
+            "venue": session.venue,
+            "counsellor": session.counsellor,
+            "manage_url": self.manage_url(booking),
+            "help_email": self.settings.help_email,
+            "help_phone": calendars.help_phone(session, self.settings),
+        }
 
     def manage_url(self, booking: Booking) -> str:
         """Absolute address of the booking's own page, in the booking's language."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tortoise.expressions import Subquery
 
-from ateliers.bookings import Booking
+from ateliers.bookings import Booking, HostMessage
 from ateliers.outbox import OutboxMessage
 from ateliers.workshops import Session
 
@@ -33,6 +33,9 @@ async def forget(now: datetime) -> Forgotten:
     gone = Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).values("uid")
     # A letter that nobody took still holds the address, and the link.
     await OutboxMessage.filter(group_key__in=Subquery(gone)).update(recipient="", message=None)
+    # What was written to them may name them too.
+    messages = HostMessage.filter(session_id__in=Subquery(long_ended)).exclude(text="")
+    await messages.update(text="", text_en="")
     people = await Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).update(
         name="",
         beneficiary="",

@@ -17,7 +17,8 @@ from geo import basemap
 _LEAFLET = "leaflet"
 _FONT = "@fontsource-variable/atkinson-hyperlegible-next"
 _ATLAS = "world-atlas"
-_PACKAGES = (_LEAFLET, _FONT, _ATLAS)
+_QR = "qr"
+_PACKAGES = (_LEAFLET, _FONT, _ATLAS, _QR)
 
 _COPIES: dict[str, tuple[str, str]] = {
     # in static/vendor: (package, file in it)
@@ -37,6 +38,10 @@ _COPIES: dict[str, tuple[str, str]] = {
         "files/atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
     ),
     "fonts/LICENSE": (_FONT, "LICENSE"),
+    # Reads the tickets where the browser has no BarcodeDetector; a module that imports the other.
+    "qr/decode.js": (_QR, "decode.js"),
+    "qr/index.js": (_QR, "index.js"),
+    "qr/LICENSE": (_QR, "LICENSE-MIT"),
 }
 _BASEMAP = "basemap.json"
 _BASEMAP_SOURCE = "countries-10m.json"

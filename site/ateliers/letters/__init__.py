@@ -48,12 +48,14 @@ async def post(
     dedupe: str,
     now: datetime,
     calendar: bytes | None = None,
+    reply_to: Recipient | None = None,
 ) -> bool:
     """Render `templates/letters/{template}.txt` and `.html` into one outbox row, in the transaction `tx`.
 
     `thread` names the conversation: its letters go in order, and mail programs show them together. `dedupe` names this
     letter: with the same key there is never a second one. `calendar` is an iCalendar text; its METHOD becomes the MIME
-    parameter, which must be equal (RFC 6047 §2.4). Returns False when this letter was there already.
+    parameter, which must be equal (RFC 6047 §2.4). `reply_to`: whom an answer goes to, else the
+    site's help. Returns False when this letter was there already.
     Raises `outbox.OutsideTransaction` outside the unit of work of `tx`.
     """
     earlier = await outbox.OutboxMessage.filter(group_key=thread).using_db(tx).order_by("id").first().only("dedupe_key")
@@ -66,6 +68,7 @@ async def post(
         answers=_message_id(earlier.dedupe_key, settings) if earlier is not None else "",
         calendar=calendar,
         now=now,
+        reply_to=reply_to,
     )
     return await outbox.put(
         tx, now=now, group=thread, dedupe=dedupe, kind=template, recipient=_deliverable(to.email), message=message
@@ -82,6 +85,7 @@ def compose(
     answers: str = "",
     calendar: bytes | None = None,
     now: datetime,
+    reply_to: Recipient | None = None,
 ) -> bytes:
     """The whole letter as RFC 5322 bytes with CRLF. `answers` is the Message-ID of the first letter of its thread."""
     with using_language(to.language):
@@ -96,7 +100,10 @@ def compose(
     message["Subject"] = subject
     message["From"] = Address(sender, addr_spec=settings.mail_from)
     message["To"] = _to(one_line(to.name, NAME_CHARACTERS), recipient)
-    message["Reply-To"] = Address(sender, addr_spec=settings.help_email)
+    if reply_to is None:
+        message["Reply-To"] = Address(sender, addr_spec=settings.help_email)
+    else:
+        message["Reply-To"] = _to(one_line(reply_to.name, NAME_CHARACTERS), _deliverable(reply_to.email))
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id
     if answers and answers != message_id:

@@ -82,7 +82,7 @@ def answer(
 
 def masked(path: str) -> str:
     """A path that may be logged: what follows these opens somebody's booking, desk or calendar."""
-    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/"):
+    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/", "/pro/presence/"):
         head, mark, _ = path.partition(door)
         if mark:
             return f"{head}{mark}…"

@@ -73,6 +73,13 @@ def clean(text: str | None) -> str:
     return " ".join(c for c in kept.split(" ") if c).encode("utf-8", "ignore").decode()
 
 
+def clean_lines(text: str | None) -> str:
+    """Several lines, each as `clean` makes it; empty ones part paragraphs, never more than one after another."""
+    lines = [clean(line) for line in (text or "").replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
+    return "\n".join(kept).strip("\n")
+
+
 def email_address(text: str) -> str:
     """The normalised address. Raises ValueError with a complaint code."""
     local, at, _ = text.rpartition("@")
@@ -118,6 +125,15 @@ def _e164(text: str, country: str) -> str:
         return ""
     found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
     return found if phonenumbers.is_valid_number(number) or found.startswith(_FICTIONAL) else ""
+
+
+def phone_words(number: str) -> str:
+    """An E.164 number as one reads it aloud at home: "06 39 98 00 00"; as it is when it is none."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 
 def new_form_key(secret: bytes, subject: str, now: datetime) -> str:

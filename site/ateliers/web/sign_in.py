@@ -137,7 +137,7 @@ async def sign_out(request: Request) -> Response:
         await sign_in.end(found.counsellor_id, utc_now(), only=found.id)
     response = await farewell(request, found) or RedirectResponse(url("/pro/connexion", sortie="1"), 303)
     drop_cookie(response, request, "desk")
-    response.headers["Clear-Site-Data"] = '"cache"'
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # the register kept for when there is no network
     return response
 
 

@@ -21,7 +21,8 @@ from ateliers.people import SignIn, Standing, sign_in, standing_of
 from ateliers.refusals import NotFound
 from ateliers.settings import Settings
 from ateliers.templating import url
-from ateliers.workshops.access import session_run_by, session_seen_by
+from ateliers.workshops import Session
+from ateliers.workshops.access import run_by, session_run_by, session_seen_by
 
 SIGN_IN = "/pro/connexion"
 BROWSER_SECONDS = 3600  # how long a browser is remembered that asked for a link
@@ -72,6 +73,15 @@ async def current_sign_in(request: Request) -> SignIn | None:
 def standing(request: Request) -> Standing | None:
     """Who is signed in, where a guarded route has found out; None on other pages."""
     return getattr(request.state, "me", None)
+
+
+async def runs(request: Request, session: Session) -> bool:
+    """Whether whoever looks at a public page is signed in and runs `session`: a ticket then opens the register too."""
+    found = await current_sign_in(request)
+    if found is None or found.needs_factor:
+        return False
+    me = await standing_of(found.counsellor, utc_now().date())
+    return await run_by(me).filter(id=session.id).exists()
 
 
 def cookie_name(name: str, settings: Settings) -> str:

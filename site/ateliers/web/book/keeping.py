@@ -24,6 +24,7 @@ from ateliers.refusals import (
 )
 from ateliers.templating import url
 from ateliers.web.pages import respond
+from ateliers.web.signed_in import runs
 from ateliers.workshops import alternatives_to
 from geo.points import distance_km
 
@@ -54,6 +55,7 @@ async def _booking_page(
         new=new,
         problem=problem,
         done=done,
+        runs=await runs(request, session),
         others=others,
         instead=await instead_of(session, now) if session.called_off_at else None,
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},

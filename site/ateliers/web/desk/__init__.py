@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import account, change, places, printing, publish, team, week
+from ateliers.web.desk import (
+    account,
+    adding,
+    calling,
+    change,
+    figures,
+    places,
+    printing,
+    publish,
+    register,
+    scanning,
+    team,
+    week,
+    writing,
+)
 from ateliers.web.signed_in import DeskRoute
 
 routes: list[DeskRoute] = [
@@ -13,4 +27,10 @@ routes: list[DeskRoute] = [
     *team.routes,
     *account.routes,
     *places.routes,
+    *register.routes,
+    *adding.routes,
+    *calling.routes,
+    *scanning.routes,
+    *writing.routes,
+    *figures.routes,
 ]

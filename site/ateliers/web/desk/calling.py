@@ -1,0 +1,57 @@
+"""Who must be phoned: people without an address whose session changed, ticked as they are told."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ateliers.bookings import hosting
+from ateliers.database import utc_now
+from ateliers.people import Standing
+from ateliers.refusals import NotFound
+from ateliers.templating import url
+from ateliers.web.forms import phone_words
+from ateliers.web.pages import respond
+from ateliers.web.signed_in import DeskRoute, Rule
+from ateliers.workshops import LARGEST_ID, Session
+
+
+async def see(request: Request, me: Standing, session: Session) -> Response:
+    """Those still to be told, then those told."""
+    people = await hosting.to_be_told(session)
+    phones = {each.id: phone_words(each.phone) for each in people if each.phone}
+    return respond(
+        request,
+        "desk/call.html",
+        session=session,
+        waiting=[each for each in people if each.told_sequence < each.sequence],
+        told=[each for each in people if each.told_sequence >= each.sequence],
+        phones=phones,
+        done=request.query_params.get("fait", ""),
+    )
+
+
+async def tick(request: Request, me: Standing, session: Session) -> Response:
+    """Note who was told (`appele`: booking.sequence, of what the page showed), or take one tick back (`encore`)."""
+    async with request.form(max_files=0, max_fields=600) as data:
+        ticked = [str(value) for value in data.getlist("appele")]
+        again = str(data.get("encore", ""))
+    if again:
+        await hosting.not_told(session, _number(again))
+    else:
+        pairs = [value.partition(".") for value in ticked]
+        await hosting.told(session, {_number(one): _number(other) for one, _, other in pairs}, utc_now())
+    return RedirectResponse(url(f"/pro/ateliers/{session.id}/appeler", fait="encore" if again else "note"), 303)
+
+
+def _number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else LARGEST_ID + 1
+    if number > LARGEST_ID:
+        raise NotFound
+    return number
+
+
+routes = [
+    DeskRoute("/pro/ateliers/{id:int}/appeler", see, Rule.RUNS),
+    DeskRoute("/pro/ateliers/{id:int}/appeler", tick, Rule.RUNS, "POST"),
+]
