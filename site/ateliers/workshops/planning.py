@@ -107,12 +107,12 @@ async def plan(
     try:
         return await unit_of_work(_plan, content, terms, walls, rule, me, form_key, now, welcome)
     except IntegrityError:
-        return await Session.filter(workshop__form_key_hash=_hashed(form_key)).order_by("starts_at")
+        return await Session.filter(workshop__form_key_hash=key_hash(form_key)).order_by("starts_at")
 
 
 async def planned(me: Standing, form_key: str) -> Session | None:
     """The first session that this very form made already; None when it made none."""
-    mine = Session.filter(workshop__form_key_hash=_hashed(form_key), counsellor_id=me.id)
+    mine = Session.filter(workshop__form_key_hash=key_hash(form_key), counsellor_id=me.id)
     return await mine.order_by("starts_at").first()
 
 
@@ -129,7 +129,7 @@ async def _plan(
 ) -> list[Session]:
     if terms.cohosts and set(terms.cohosts) - {each.id for each in await colleagues(me, now)}:
         raise Unusable("cohosts")
-    workshop = content.write_to(Workshop(form_key_hash=_hashed(form_key)))
+    workshop = content.write_to(Workshop(form_key_hash=key_hash(form_key)))
     await workshop.save(using_db=tx)
     series = None
     if rule is not None:
@@ -208,5 +208,6 @@ def _private_key() -> str:
     return "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
 
 
-def _hashed(form_key: str) -> str:
+def key_hash(form_key: str) -> str:
+    """What a workshop keeps of the form it came from."""
     return hashlib.sha256(form_key.encode()).hexdigest()

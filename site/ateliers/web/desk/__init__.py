@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import change, printing, publish, week
+from ateliers.web.desk import agenda, change, history, importing, month, printing, publish, week
 from ateliers.web.signed_in import DeskRoute
 
 routes: list[DeskRoute] = [*week.routes, *publish.routes, *change.routes, *printing.routes]
+routes += [*month.routes, *agenda.routes, *importing.routes, *history.routes]
