@@ -121,6 +121,7 @@ async def test_each_wrong_row_says_what_is_wrong_and_the_right_ones_are_created(
     for number, (row, words) in enumerate(zip(rows, lines.values(), strict=True), start=2):
         assert row.startswith(f"Ligne {number}"), row
         assert words in row, (words, row)
+    assert "manque" not in rows[9]  # what was left out is there
     assert "Maison du Lac, Place Bonnyaud, 23200 Aubusson" in rows[6]
     assert "1 atelier peut être créé." in page.text
     assert "12 lignes sont à corriger." in page.text
@@ -331,6 +332,13 @@ def test_a_table_of_many_shapes_never_breaks() -> None:
             read(decoded(blob))
         except Unusable:
             continue
+
+
+@pytest.mark.anyio
+async def test_a_row_says_all_that_is_wrong_with_it(site: Visitor, cast: world.World) -> None:
+    (row,) = _rows(await _check(site, "date;heure;lieu;titre;places\n31/02/2027;25h;Atlantide;=1+1;beaucoup\n"))
+    for words in ("contient une formule", "Cette date", "Cette heure", "ce lieu", "Ce nombre de places"):
+        assert words in row, words
 
 
 @pytest.mark.anyio

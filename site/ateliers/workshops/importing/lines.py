@@ -86,8 +86,19 @@ async def line_of(
             line.wrong("formula", column)
         elif len(text) > _LONGEST.get(column, 300):
             line.wrong("long", column, str(_LONGEST.get(column, 300)))
-    if line.problems:
-        return line
+    bad = {problem.column: problem for problem in line.problems}
+    await _fill(
+        line, {name: text for name, text in cells.items() if name not in bad}, places, known, me, published_at, now
+    )
+    # A cell that was left out is not missing as well.
+    line.problems = [each for each in line.problems if bad.get(each.column, each) is each]
+    return line
+
+
+async def _fill(
+    line: Line, cells: Mapping[str, str], places: Places, known: Mapping[str, Content], me: Standing,
+    published_at: datetime | None, now: datetime,
+) -> None:  # fmt: skip
     line.content = _content(line, cells, known)
     wall, length = _when(line, cells)
     venue = await _venue(line, cells, places)
@@ -95,7 +106,7 @@ async def line_of(
     if cells.get("places") and (capacity is None or not 1 <= capacity <= MOST_PLACES):
         line.wrong("places", "places", cells["places"])
     if venue is None or wall is None:
-        return line
+        return
     module = MODULES.get(line.content.module) if line.content else None
     room = cells.get("salle", "")
     line.terms = Terms(
@@ -106,7 +117,6 @@ async def line_of(
     line.date = occurrence(wall, timedelta(minutes=line.terms.minutes), venue.zone, venue.department)
     if line.date.starts_at <= now:
         line.wrong("past", "date")
-    return line
 
 
 def _content(line: Line, cells: Mapping[str, str], known: Mapping[str, Content]) -> Content | None:
