@@ -155,6 +155,16 @@ def month_words(day: date) -> str:
     return _date(day, "LLLL y")
 
 
+def weekday_words(day: date) -> str:
+    """A bare day without its year: "mardi 1er décembre"."""
+    return _date(day, _pattern("day", day))
+
+
+def day_name(day: date, pattern: str) -> str:
+    """The day of the week: "EEEE" as "mardi", "EEE" as "mar." (CLDR)."""
+    return _date(day, pattern)
+
+
 def time_words(moment: datetime, zone: str) -> str:
     """The hour as one says it, on the wall of `zone`: "14 h", "9 h 30", "2 pm"."""
     return clock_words(_wall(moment, zone))

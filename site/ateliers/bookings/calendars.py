@@ -10,7 +10,7 @@ from ateliers.invites import Invite
 from ateliers.letters import words
 from ateliers.settings import Settings
 from ateliers.venues import Venue
-from ateliers.workshops import Session
+from ateliers.workshops import CoHost, Session
 
 if TYPE_CHECKING:
     from ateliers.bookings import Booking
@@ -74,6 +74,60 @@ def of_session(session: Session, settings: Settings, language: str = "") -> Invi
     )
 
 
+def of_cohost(cohost: CoHost, session: Session, settings: Settings, now: datetime) -> Invite:
+    """The one event of a co-host (`cohost.counsellor` loaded): UID and SEQUENCE of their own. Its link is the desk's."""
+    venue, colleague = session.venue, cohost.counsellor
+    page = _desk_page(session, settings, colleague.language)
+    return Invite(
+        uid=f"{cohost.uid}@{_domain(settings)}",
+        sequence=cohost.sequence,
+        starts_at=session.starts_at,
+        ends_at=session.ends_at,
+        time_zone=venue.time_zone,
+        summary=words("calendar_cohost_title", colleague.language, workshop=session.workshop),
+        stamp=now,
+        last_modified=now,
+        location=_location(session),
+        lat=_given(venue, venue.lat),
+        lon=_given(venue, venue.lon),
+        url=page,
+        description=words("calendar_cohost", colleague.language, session=session, page_url=page),
+        organizer_name=venue.name,
+        organizer_email=settings.mail_from,
+        attendee_name=colleague.name,
+        attendee_email=colleague.email,
+        language=colleague.language,
+        cancelled=session.called_off_at is not None,
+    )
+
+
+def of_desk(session: Session, settings: Settings, *, mine: bool) -> Invite:
+    """A session in its host's own feed: how many have booked, never who. `mine`: hosted, not co-hosted.
+
+    Another UID than everybody's entry of the same session: whoever follows both feeds keeps both. The stamps are those
+    of the row, so that what did not change gives the same bytes.
+    """
+    venue, language = session.venue, i18n.current_language()
+    page = _desk_page(session, settings, language)
+    return Invite(
+        uid=f"desk-{session.id}@{_domain(settings)}",
+        sequence=session.sequence,
+        starts_at=session.starts_at,
+        ends_at=session.ends_at,
+        time_zone=venue.time_zone,
+        summary=words("calendar_desk_title", language, session=session),
+        stamp=session.updated_at,
+        last_modified=session.updated_at,
+        location=_location(session),
+        lat=_given(venue, venue.lat),
+        lon=_given(venue, venue.lon),
+        url=page,
+        description=words("calendar_desk", language, session=session, mine=mine, page_url=page),
+        language=language,
+        cancelled=session.called_off_at is not None,
+    )
+
+
 def help_phone(session: Session, settings: Settings) -> str:
     """Whom to call about a session: the venue, else the service."""
     return session.venue.phone or settings.help_phone
@@ -95,6 +149,17 @@ def _given(venue: Venue, degrees: float) -> float | None:
 def _page(session: Session, settings: Settings, language: str) -> str:
     prefix = "" if language == i18n.DEFAULT else f"/{language}"
     return f"{settings.base_url}{prefix}/ateliers/{session.slug}"
+
+
+def _desk_page(session: Session, settings: Settings, language: str) -> str:
+    prefix = "" if language == i18n.DEFAULT else f"/{language}"
+    return f"{settings.base_url}{prefix}/pro/ateliers/{session.id}"
+
+
+def _location(session: Session) -> str:
+    """The room first: whoever hosts knows the way to the venue."""
+    venue = session.venue
+    return ", ".join(part for part in (session.room, venue.name, venue.one_line) if part)
 
 
 def _domain(settings: Settings) -> str:

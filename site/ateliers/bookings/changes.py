@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking, Wish, _loaded, book
+from ateliers.bookings import Booking, Wish, _loaded, book, cohosts
 from ateliers.bookings.notices import Post
 from ateliers.database import unit_of_work
 from ateliers.refusals import AlreadyBooked, Gone, SameForm
@@ -62,6 +62,7 @@ async def _move(
     ) and duration is None:
         return told
     await session.move_to(tx, wall, target, length, now)
+    await cohosts.moved(tx, session, before, post, now)
     return await _tell(tx, told, now, lambda booking: post.moved(tx, booking, session, now, before=before))
 
 
@@ -73,6 +74,7 @@ async def call_off(session_id: int, *, reason: str, post: Post, now: datetime) -
 async def _call_off(tx: TransactionalDBClient, session_id: int, reason: str, post: Post, now: datetime) -> Told:
     session = await _locked(tx, session_id, now)
     await session.call_off(tx, reason, now)
+    await cohosts.called_off(tx, session, post, now)
     told = Told(session)
     alternatives = await post.alternatives(session, now)
     replacement = await instead_of(session, now)

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking
+from ateliers.bookings import Booking, _loaded, cohosts
 from ateliers.bookings.changes import Told, call_off, move
 from ateliers.bookings.notices import Post
 from ateliers.database import unit_of_work
-from ateliers.people import Standing
+from ateliers.people import Counsellor, Standing
 from ateliers.refusals import CalledOff, TooLate, Unusable
 from ateliers.workshops import CoHost, Session
 from ateliers.workshops.access import run_by
@@ -129,7 +129,7 @@ async def _edit(
     # The whole scope counts as edited: who opened another date's form before is told too.
     others = [each.id for each in sessions if each.id != session.id]
     await Session.filter(id__in=others).using_db(tx).update(version=F("version") + 1)
-    if set(change.terms.cohosts) - {each.id for each in await colleagues(me, now)}:
+    if set(change.terms.cohosts) - {each.id for each in await may_cohost(me, session, now)}:
         raise Unusable("cohosts")
     told = Told(session)
     for each in sessions:
@@ -138,14 +138,29 @@ async def _edit(
         if each.is_over(now):
             raise TooLate
         wall = new_wall(each, session, change.wall)
+        # Who is taken off hears that alone, not of a move first; who is added hears of it as it will be: at the end.
+        await cohosts.keep_only(tx, each, change.terms.cohosts, post, now)
         await _set_terms(tx, each, change.terms, now)
         if is_moved(each, change, wall):
             one = await _move(each, change.terms, wall, post, now)
             told.letters += one.letters
             told.to_phone += one.to_phone
-        await _set_cohosts(tx, each, change.terms.cohosts, now)
     await reword(tx, sessions, change.content)
+    for each in sessions:
+        await cohosts.add(tx, await _loaded(tx, each.id), change.terms.cohosts, post, now)
     return told
+
+
+async def may_cohost(me: Standing, session: Session, now: datetime) -> list[Counsellor]:
+    """Who may be written down when `me` edits `session`: who co-hosts it already, `me`, their colleagues; not its host.
+
+    Without the first two, a co-host who mends a title would take themselves off it.
+    """
+    already = await CoHost.filter(session_id=session.id).select_related("counsellor")
+    found = {
+        each.id: each for each in [me.counsellor, *(one.counsellor for one in already), *await colleagues(me, now)]
+    }
+    return sorted((each for each in found.values() if each.id != session.counsellor_id), key=lambda each: each.name)
 
 
 async def _lock(tx: TransactionalDBClient, sessions: Sequence[Session], now: datetime) -> None:
@@ -180,15 +195,6 @@ async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, 
     if done != 1:
         found = await Session.get(id=session.id, using_db=tx)
         raise TooFewPlaces(found.seats_taken)
-
-
-async def _set_cohosts(tx: TransactionalDBClient, session: Session, wanted: Sequence[int], now: datetime) -> None:
-    known = set(await CoHost.filter(session_id=session.id).using_db(tx).values_list("counsellor_id", flat=True))
-    await CoHost.filter(session_id=session.id, counsellor_id__in=list(known - set(wanted))).using_db(tx).delete()
-    for number in set(wanted) - known:
-        await CoHost.create(
-            using_db=tx, session=session, counsellor_id=number, uid=f"ch-{secrets.token_hex(16)}", added_at=now
-        )
 
 
 async def call_off_all(

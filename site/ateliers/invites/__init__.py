@@ -75,17 +75,21 @@ def published(invite: Invite) -> bytes:
     return _calendar("PUBLISH", [event], [invite])
 
 
-def feed(events: Sequence[Invite], *, name: str, url: str, image: str = "", color: str = "teal") -> bytes:
+def feed(
+    events: Sequence[Invite], *, name: str, url: str, image: str = "", color: str = "teal", secret: bool = False
+) -> bytes:
     """A calendar to subscribe to. Cancelled events stay, marked: a reader that keeps a copy must learn of it.
 
     `url` is the feed's own address, where a program refreshes it (RFC 7986 §5.8), `color` a CSS3 name (§5.9), `image`
-    the address of a PNG (§5.10). Slow when long, 0.4 s for 1,000 events: cache it.
+    the address of a PNG (§5.10). Of a `secret` feed, `url` is a page, and no address that refreshes it is told: who
+    passes the file on would pass on the key. Slow when long, 0.4 s for 1,000 events: cache it.
     """
     calendar = _head("PUBLISH")
     calendar.add("name", one_line(name))
     calendar.add("x-wr-calname", one_line(name))
     calendar.add("url", vUri(one_line(url)))
-    calendar.add("source", vUri(one_line(url)), parameters={"VALUE": "URI"})
+    if not secret:
+        calendar.add("source", vUri(one_line(url)), parameters={"VALUE": "URI"})
     calendar.add("color", color)
     if image:
         calendar.add("image", vUri(one_line(image)), parameters={"VALUE": "URI", "FMTTYPE": "image/png"})

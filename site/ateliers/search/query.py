@@ -44,8 +44,8 @@ class Query:
         if search.with_places:
             parts += [
                 "s.seats_taken < s.capacity",
-                f"(s.booking_closes_at IS NULL OR s.booking_closes_at > {self._add(moment)})",
-                f"(s.booking_opens_at IS NULL OR s.booking_opens_at <= {self._add(moment)})",
+                f"(s.booking_closes_at IS NULL OR s.booking_closes_at > {self._add(now)})",
+                f"(s.booking_opens_at IS NULL OR s.booking_opens_at <= {self._add(now)})",
             ]
         self.conditions = " AND ".join(parts)
 

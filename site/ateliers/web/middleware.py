@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +19,9 @@ from ateliers.settings import Settings
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MAX_BODY = 64 * 1024  # bytes; the longest form of ours is under 4 kB
+LARGER_BODIES = {
+    "/pro/importer": 2_300_000
+}  # bytes, by path: a file and a pasted text of 1 MB each, and their wrapping
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
@@ -33,7 +37,7 @@ def stack(settings: Settings) -> list[Middleware]:
         Middleware(Language),
         Middleware(Crashes),
         Middleware(OwnFormsOnly, origin=settings.base_url),
-        Middleware(BodyLimit, most=MAX_BODY),
+        Middleware(BodyLimit, most=MAX_BODY, larger=LARGER_BODIES),
     ]
 
 
@@ -76,7 +80,8 @@ class SecurityHeaders:
                 # window closes. The empty form may be read by robots: its canonical page is the session's.
                 headers["Cache-Control"] = "private, no-cache"
             else:
-                headers["Cache-Control"] = "no-store"
+                # A feed must be kept by its reader, or it could never ask whether it has changed (ETag).
+                headers["Cache-Control"] = "private, no-cache" if "/pro/agenda/" in path else "no-store"
                 headers["X-Robots-Tag"] = "noindex"
             # On the form, no-referrer would make the browser send `Origin: null`, and old ones have no Sec-Fetch-Site:
             # see OwnFormsOnly.
@@ -198,30 +203,31 @@ class OwnFormsOnly:
 
 
 class BodyLimit:
-    """Refuses a body of more than `most` bytes: 413.
+    """Refuses a body of more than `most` bytes, or of those that `larger` grants a path: 413.
 
     Starlette's own RequestBodyLimitMiddleware answers in plain text; this one raises where the handler reads, so that
     the error page answers.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int) -> None:
+    def __init__(self, app: ASGIApp, *, most: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.most = most
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        read = 0
+        read, most = 0, self.larger.get(scope["path"], self.most)
 
         async def limited() -> Message:
             nonlocal read
-            if declared.isdecimal() and int(declared) > self.most:
+            if declared.isdecimal() and int(declared) > most:
                 raise HTTPException(413)
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self.most:
+            if read > most:
                 raise HTTPException(413)
             return message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
@@ -22,6 +22,8 @@ from ateliers.workshops.series import Rule
 
 LEAST_MINUTES, MOST_MINUTES = 15, 480
 MOST_PLACES = 500
+# Tells a co-host that they are written down: who plans says how (letters to people are of a higher floor).
+Welcome = Callable[[TransactionalDBClient, CoHost, Session, datetime], Awaitable[object]]
 _KEY_LETTERS = "abcdefghjkmnpqrstvwxyz23456789"  # what one can read out on the phone
 
 
@@ -95,6 +97,7 @@ async def plan(
     me: Standing,
     form_key: str,
     now: datetime,
+    welcome: Welcome | None = None,
 ) -> list[Session]:
     """Make a session for each of `walls` (naive, on the venue's wall), in order, and their series when a rule made them.
 
@@ -102,14 +105,14 @@ async def plan(
     or a co-host who is no colleague.
     """
     try:
-        return await unit_of_work(_plan, content, terms, walls, rule, me, form_key, now)
+        return await unit_of_work(_plan, content, terms, walls, rule, me, form_key, now, welcome)
     except IntegrityError:
-        return await Session.filter(workshop__form_key_hash=_hashed(form_key)).order_by("starts_at")
+        return await Session.filter(workshop__form_key_hash=key_hash(form_key)).order_by("starts_at")
 
 
 async def planned(me: Standing, form_key: str) -> Session | None:
     """The first session that this very form made already; None when it made none."""
-    mine = Session.filter(workshop__form_key_hash=_hashed(form_key), counsellor_id=me.id)
+    mine = Session.filter(workshop__form_key_hash=key_hash(form_key), counsellor_id=me.id)
     return await mine.order_by("starts_at").first()
 
 
@@ -122,34 +125,45 @@ async def _plan(
     me: Standing,
     form_key: str,
     now: datetime,
+    welcome: Welcome | None = None,
 ) -> list[Session]:
     if terms.cohosts and set(terms.cohosts) - {each.id for each in await colleagues(me, now)}:
         raise Unusable("cohosts")
-    workshop = content.write_to(Workshop(form_key_hash=_hashed(form_key)))
+    workshop = content.write_to(Workshop(form_key_hash=key_hash(form_key)))
     await workshop.save(using_db=tx)
     series = None
     if rule is not None:
         series = await Series.create(using_db=tx, counsellor=me.counsellor, rule=rule.as_json(), created_at=now)
     made = []
     for wall in walls:
-        session = Session(
-            workshop=workshop, venue=terms.venue, counsellor=me.counsellor, organisation_id=terms.organisation_id,
-            series=series, capacity=terms.capacity, room=terms.room, published_at=terms.published_at,
-            booking_opens_at=terms.booking_opens_at, created_at=now, updated_at=now,
-            private_key=_private_key() if terms.private else "",
-        )  # fmt: skip
-        session.place_at(wall, timedelta(minutes=terms.minutes), terms.venue)
-        if session.starts_at <= now:
-            raise Unusable("past")
-        if terms.closes_before is not None:
-            session.booking_closes_at = session.starts_at - terms.closes_before
+        session = new_session(workshop, terms, wall, series, me, now)
         await session.save(using_db=tx)
         for number in terms.cohosts:
-            await CoHost.create(
+            cohost = await CoHost.create(
                 using_db=tx, session=session, counsellor_id=number, uid=f"ch-{secrets.token_hex(16)}", added_at=now
             )
+            if welcome is not None:
+                await welcome(tx, cohost, session, now)
         made.append(session)
     return made
+
+
+def new_session(
+    workshop: Workshop, terms: Terms, wall: datetime, series: Series | None, me: Standing, now: datetime
+) -> Session:
+    """A session at `wall` (naive, on the venue's wall), not saved. Raises Unusable("past")."""
+    session = Session(
+        workshop=workshop, venue=terms.venue, counsellor=me.counsellor, organisation_id=terms.organisation_id,
+        series=series, capacity=terms.capacity, room=terms.room, published_at=terms.published_at,
+        booking_opens_at=terms.booking_opens_at, created_at=now, updated_at=now,
+        private_key=_private_key() if terms.private else "",
+    )  # fmt: skip
+    session.place_at(wall, timedelta(minutes=terms.minutes), terms.venue)
+    if session.starts_at <= now:
+        raise Unusable("past")
+    if terms.closes_before is not None:
+        session.booking_closes_at = session.starts_at - terms.closes_before
+    return session
 
 
 async def colleagues(me: Standing, now: datetime) -> list[Counsellor]:
@@ -194,5 +208,6 @@ def _private_key() -> str:
     return "".join(secrets.choice(_KEY_LETTERS) for _ in range(16))
 
 
-def _hashed(form_key: str) -> str:
+def key_hash(form_key: str) -> str:
+    """What a workshop keeps of the form it came from."""
     return hashlib.sha256(form_key.encode()).hexdigest()

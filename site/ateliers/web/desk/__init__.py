@@ -5,9 +5,13 @@ from __future__ import annotations
 from ateliers.web.desk import (
     account,
     adding,
+    agenda,
     calling,
     change,
     figures,
+    history,
+    importing,
+    month,
     places,
     printing,
     publish,
@@ -33,4 +37,8 @@ routes: list[DeskRoute] = [
     *scanning.routes,
     *writing.routes,
     *figures.routes,
+    *month.routes,
+    *agenda.routes,
+    *importing.routes,
+    *history.routes,
 ]

@@ -21,7 +21,7 @@ from ateliers.web.pages import respond
 from ateliers.web.signed_in import DeskRoute, Rule
 from ateliers.workshops import CoHost, Session
 from ateliers.workshops.access import run_by
-from ateliers.workshops.planning import Content, colleagues
+from ateliers.workshops.planning import Content
 
 REASONS = ("ill", "room", "few", "other")
 MOST_REPLACEMENTS = 12
@@ -100,7 +100,8 @@ async def _form_page(
     series = await editing.in_scope(me, session, "all", now) if session.series_id else [session]
     return respond(
         request, "desk/session_form.html", status, form=form, places=places, lengths=LENGTHS, stale=False,
-        key=new_form_key(request.app.state.secret, f"plan:{me.id}", now), colleagues=await colleagues(me, now),
+        key=new_form_key(request.app.state.secret, f"plan:{me.id}", now),
+        colleagues=await editing.may_cohost(me, session, now),
         employers=await employers_of(me) if len(me.works_for) > 1 else [], session=session, version=version,
         scope=scope, scope_count=len(series), action=f"/pro/ateliers/{session.id}/modifier", today="",
         overtaken=overtaken,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ateliers.bookings import cohosts
 from ateliers.database import utc_now
 from ateliers.modules import MODULES, THEMES
 from ateliers.people import Standing
@@ -145,8 +146,9 @@ async def _plan(
     rule = form.rule() if len(dates) > 1 else None
     try:
         made = await plan(
-            content, terms, [date.occurrence.wall for date in dates], rule=rule, me=me, form_key=key, now=now
-        )
+            content, terms, [date.occurrence.wall for date in dates], rule=rule, me=me, form_key=key, now=now,
+            welcome=cohosts.welcome(request.app.state.post),
+        )  # fmt: skip
     except Unusable as wrong:
         (form.coanimateurs if wrong.reason == "cohosts" else form.date).errors = [wrong.reason]
         return await _form_page(request, me, form, await places_of(me, now), now, status=422)
