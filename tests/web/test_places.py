@@ -62,7 +62,7 @@ async def test_bad_input_is_kept_and_nowhere_is_said(site: Visitor, cast: world.
         assert page.status == 422, wrong
         assert page.fields()["salle"] == "Bleue"
         assert page.fields()["capacite"] == wrong
-    assert "pas trouvé" in (await site.get("/pro/lieux/choisir?ou=Zzyzxville")).text
+    assert "Écrivez une commune ou un code postal" in (await site.get("/pro/lieux/choisir?ou=Zzyzxville")).text
     assert (await site.get(f"/pro/lieux/ajouter/{2**70}")).status == 404
     assert (await site.get("/pro/lieux/ajouter/999999")).status == 404
 

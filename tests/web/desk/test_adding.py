@@ -155,7 +155,7 @@ async def test_hosts_who_add_places_at_once_add_exactly_what_is_missing(site: Vi
 
 async def test_from_when_until_when(site: Visitor, cast: world.World) -> None:
     session = await world.session(cast.reunion, cast.workshop, counsellor=cast.amina)  # 1 December, 14 to 16 h there
-    day, minute = session.starts_at.replace(hour=0, minute=0), timedelta(minutes=1)
+    day, minute = session.starts_at.astimezone(cast.reunion.zone).replace(hour=0, minute=0), timedelta(minutes=1)
     end = day + timedelta(days=2)
     for now, channels in (
         (day - minute, ["phone", "counter"]),

@@ -146,7 +146,7 @@ async def test_the_register_opens_on_the_day_and_closes_when_people_are_forgotte
 ) -> None:
     session = await world.session(cast.reunion, cast.workshop, counsellor=cast.amina)  # 14 h there, 10 h UTC
     chloe = await bookings.book(session.id, world.wish(), post=world.post(), now=world.NOW)
-    midnight = session.starts_at.replace(hour=0, minute=0)
+    midnight = session.starts_at.astimezone(cast.reunion.zone).replace(hour=0, minute=0)
     with pytest.raises(NotOpenYet):
         await attendance.take(session, chloe.id, "present", cast.amina, midnight - timedelta(seconds=1))
     assert await attendance.take(session, chloe.id, "present", cast.amina, midnight)
