@@ -119,6 +119,7 @@ async def test_every_route_with_every_role(site: Visitor) -> None:
             walked += 1
             if method == "POST":  # what a host may do to a booking must not hide it from the next one
                 await Booking.filter(id=cast.booking.id).update(cancelled_at=None, cancelled_by="")
+                await Session.filter(id=cast.session.id).update(seats_taken=cast.booking.seats)
             if route.path == "/pro/compte/sessions/fermer" and role in cast.people:  # it has just signed the walker out
                 await signed_in_as(site, cast.people[role])
         await Session.filter(id=cast.session.id).update(called_off_at=None)
