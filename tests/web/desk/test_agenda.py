@@ -89,6 +89,7 @@ async def test_the_feed_holds_my_sessions_with_numbers_and_no_name(site: Visitor
         assert secret not in answer.text.replace("\r\n ", "")
     assert (str(calendar["METHOD"]), str(calendar["NAME"])) == ("PUBLISH", "Mes ateliers")
     assert "REFRESH-INTERVAL" in calendar
+    assert "SOURCE" not in calendar
     assert path.rpartition("/")[2].removesuffix(".ics") not in answer.text  # the file does not hold its own key
     english = await _feed(site, f"/en{path}")
     assert str(english["NAME"]) == "My workshops"

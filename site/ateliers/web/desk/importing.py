@@ -52,6 +52,9 @@ async def send(request: Request, me: Standing) -> Response:
         if form_key_age(key, secret, f"import:{me.id}", now) is None:
             key, notice = "", "stale"
         elif seen != importing.fingerprint(lines):
+            # This very form's twin may have created them meanwhile: then they are there already, and that is the answer.
+            if made := await importing.created(me, key):
+                return _to_calendar(made)
             notice = "changed"
         elif not right:
             notice = "nothing"
