@@ -93,7 +93,7 @@ async def test_pkce_where_it_is_wished(real: Real) -> None:
             await forgetful.exchange(code, NONCE, CALLBACK, now())
 
 
-@pytest.mark.parametrize("expected", ["", "x", STATE[:-1], new_state()])
+@pytest.mark.parametrize("expected", ["", "x", STATE[:-1], new_state()], ids=["none", "short", "cut", "another"])
 async def test_a_callback_of_another_browser_is_refused(real: Real, expected: str) -> None:
     async with client(real.issuer) as provider:
         back = await browse(await provider.authorization_url(STATE, NONCE, CALLBACK))
