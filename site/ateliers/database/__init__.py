@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +88,7 @@ async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
         # Entered only to be set up: a ContextVar token cannot be reset from another task, and a lifespan may end in one.
         EXECUTOR_CACHE.clear()  # Tortoise keeps statements by connection name, whatever engine that name meant before
         with context, _opening():
+            _look_at_file(url)
             await context.init(config=_config(url), _enable_global_fallback=True)
             await context.db().create_connection(with_db=True)
         yield context.db()
@@ -95,6 +96,16 @@ async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
         if _running:
             await asyncio.wait(set(_running))
         await context.close_connections()
+
+
+def _look_at_file(url: str) -> None:
+    """Open a SQLite file once without aiosqlite, whose thread may outlive the loop of an opening that fails, and then
+    prints its own trace beside our sentence. Raises sqlite3.Error."""
+    path = sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("PRAGMA schema_version")
 
 
 @contextmanager
