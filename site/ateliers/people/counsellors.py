@@ -52,6 +52,11 @@ class Counsellor(Model):
         return self.full_name or self.public_name
 
 
+def of_day(day: date) -> Q:
+    """Those of dated rows (`since`, and `until`, its last day included) that hold on `day`."""
+    return Q(Q(until__isnull=True) | Q(until__gte=day), since__lte=day)
+
+
 class Stay(Model):
     """A counsellor's time in one organisation. A change of employer ends one and begins another: history stays."""
 
@@ -75,7 +80,7 @@ class Stay(Model):
     @classmethod
     def on(cls, day: date) -> QuerySet[Stay]:
         """The stays of one day."""
-        return cls.filter(Q(until__isnull=True) | Q(until__gte=day), since__lte=day)
+        return cls.filter(of_day(day))
 
 
 class Coordination(Model):
@@ -95,7 +100,7 @@ class Coordination(Model):
     @classmethod
     def on(cls, day: date) -> QuerySet[Coordination]:
         """The coordinations of one day."""
-        return cls.filter(Q(until__isnull=True) | Q(until__gte=day), since__lte=day)
+        return cls.filter(of_day(day))
 
 
 class Identity(Model):

@@ -164,15 +164,6 @@ async def current(key: str, now: datetime) -> SignIn | None:
     return found
 
 
-async def pass_factor(sign_in: SignIn, now: datetime) -> str:
-    """The second factor was given: the session goes on under a new key. Returns it."""
-    key = new_key()
-    await SignIn.filter(id=sign_in.id, ended_at__isnull=True).update(
-        key_hash=hashed(key), needs_factor=False, seen_at=now
-    )
-    return key
-
-
 async def end(counsellor_id: int, now: datetime, *, only: int | None = None, keep: int | None = None) -> int:
     """End a person's sessions: all, `only` one, or all but the one to `keep`. Returns how many ended."""
     alive = SignIn.filter(counsellor_id=counsellor_id, ended_at__isnull=True)

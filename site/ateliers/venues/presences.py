@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
+
+from ateliers.people.counsellors import of_day
 
 if TYPE_CHECKING:
     from ateliers.venues import Venue
@@ -39,7 +40,7 @@ class Presence(Model):
     @classmethod
     def on(cls, day: date) -> QuerySet[Presence]:
         """The presences of one day."""
-        return cls.filter(Q(until__isnull=True) | Q(until__gte=day), since__lte=day)
+        return cls.filter(of_day(day))
 
 
 def presences_of(counsellor_id: int) -> QuerySet[Presence]:
