@@ -11,6 +11,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tortoise import fields
 from tortoise.backends.base.client import TransactionalDBClient
@@ -18,6 +19,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from ateliers.bookings import notices
 from ateliers.bookings.tokens import hashed, manage_token, new_reference
@@ -57,7 +59,15 @@ class Booking(Model):
     created_at = fields.DatetimeField()
     changed_at = fields.DatetimeField()
     cancelled_at = fields.DatetimeField(null=True)
-    cancelled_by = fields.CharField(max_length=10, default="")  # citizen | host
+    cancelled_by = fields.CharField(
+        max_length=10, default=""
+    )  # citizen | host; on the list also declined | lapsed | ended
+    waiting_since = fields.DatetimeField(null=True)  # on the waiting list, in this order; None: the places are theirs
+    offered_at = fields.DatetimeField(null=True)  # when they were told that places are held for them
+    offer_expires_at = fields.DatetimeField(null=True)  # set exactly while `session.seats_taken` holds places for them
+    passed_at = fields.DatetimeField(
+        null=True
+    )  # their turn went by because nobody phoned: the next free place is theirs
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
         "ateliers.Counsellor", related_name="bookings_made", null=True, on_delete=fields.SET_NULL
@@ -76,6 +86,24 @@ class Booking(Model):
     @property
     def who_comes(self) -> str:
         return self.beneficiary or self.name
+
+    @property
+    def state(self) -> str:
+        """confirmed, waiting, offered (places are held for them) or cancelled."""
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if self.waiting_since is None:
+            return "confirmed"
+        return "waiting" if self.offer_expires_at is None else "offered"
+
+    def has_offer(self, now: datetime) -> bool:
+        """Whether places are held for them that they may still take."""
+        return self.state == "offered" and self.offer_expires_at is not None and now < self.offer_expires_at
+
+    @classmethod
+    def confirmed(cls, **where: Any) -> QuerySet[Booking]:
+        """Bookings whose places are theirs: not cancelled, and not on the waiting list. Whoever asks who comes asks this."""
+        return cls.filter(cancelled_at__isnull=True, waiting_since__isnull=True, **where)
 
 
 @dataclass(frozen=True)
@@ -220,6 +248,8 @@ async def cancel(booking_id: int, *, post: notices.Post, now: datetime) -> Booki
 
 async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> Booking:
     booking, session = await _held(tx, booking_id, now)
+    if booking.waiting_since is not None:
+        return await waiting_list.left(tx, booking, session, post, now)
     if booking.cancelled_at is not None:
         return booking
     if session.called_off_at is not None:
@@ -232,6 +262,7 @@ async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post
     await booking.save(using_db=tx, update_fields=["cancelled_at", "cancelled_by", "changed_at", "sequence"])
     await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - booking.seats)
     await post.cancelled(tx, booking, session, now)
+    await waiting_list.seats_freed(tx, session.id, post, now)
     return booking
 
 
@@ -245,6 +276,8 @@ async def take_back(booking_id: int, *, post: notices.Post, now: datetime) -> Bo
 
 async def _take_back(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> Booking:
     booking, session = await _held(tx, booking_id, now)
+    if booking.waiting_since is not None:
+        return await waiting_list.came_back(tx, booking, session, post, now)
     if booking.cancelled_at is None:
         return booking
     await count(tx, CHANGES, booking.uid, post.secret, now)
@@ -267,7 +300,7 @@ async def _change_seats(
     tx: TransactionalDBClient, booking_id: int, seats: int, post: notices.Post, now: datetime
 ) -> Booking:
     booking, session = await _held(tx, booking_id, now)
-    if booking.cancelled_at is not None:
+    if booking.cancelled_at is not None or booking.waiting_since is not None:
         raise Gone
     before = booking.seats
     if seats == before:
@@ -282,6 +315,8 @@ async def _change_seats(
     booking.sequence += 1
     await booking.save(using_db=tx, update_fields=["seats", "changed_at", "sequence"])
     await post.changed(tx, booking, session, now, seats_before=before)
+    if seats < before:
+        await waiting_list.seats_freed(tx, session.id, post, now)
     return booking
 
 
@@ -294,6 +329,8 @@ async def _send_again(tx: TransactionalDBClient, booking_id: int, post: notices.
     booking, session = await _held(tx, booking_id, now)
     if not booking.email or booking.cancelled_at is not None:
         return False
+    if booking.waiting_since is not None:
+        return await waiting_list.told_again(tx, booking, session, post, now)
     return await post.again(tx, booking, session, now)
 
 
@@ -311,5 +348,6 @@ async def _held(tx: TransactionalDBClient, booking_id: int, now: datetime) -> tu
     return booking, session
 
 
+from ateliers.bookings import waiting_list  # noqa: E402 - it uses the verbs above, and they use it
 from ateliers.bookings.attendance import AttendanceMark as AttendanceMark  # noqa: E402 - it points to the model above
 from ateliers.bookings.messages import HostMessage as HostMessage  # noqa: E402

@@ -1,4 +1,4 @@
-"""`ateliers work`: deliver the letters of the outbox."""
+"""`ateliers work`: deliver the letters of the outbox, pass on the offers of the waiting lists, forget what is due."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import signal
 import click
 
 from ateliers import retention
+from ateliers.bookings.notices import Post
+from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.database import open_database
 from ateliers.outbox import open_transport, run_worker
 from ateliers.settings import Settings, SettingsError, load_settings
@@ -33,6 +35,7 @@ def work() -> None:
 
 async def _until_told(settings: Settings) -> None:
     stopping = asyncio.Event()
+    post = Post(settings, settings.secret())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
@@ -41,7 +44,9 @@ async def _until_told(settings: Settings) -> None:
         try:
             async with open_database(settings.database_url):
                 log.info("delivering letters")
-                await asyncio.gather(run_worker(settings, stopping), retention.run(stopping))
+                await asyncio.gather(
+                    run_worker(settings, stopping), retention.run(stopping), waiting_list.run(post, stopping)
+                )
         except OSError as error:
             # PostgreSQL that is not up yet: after a power cut everything starts at once.
             log.error("the database cannot be opened (%s); next try in %.0f s", type(error).__name__, pause)

@@ -50,7 +50,7 @@ async def ask(request: Request) -> Response:
         return await _refused(request, session, refusal, now)
     form = BookingForm(places=1, qui="moi", contact="email")
     key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
-    return _form_page(request, session, form, key)
+    return _form_page(request, session, form, key, freed="libre" in request.query_params)
 
 
 async def send(request: Request) -> Response:
@@ -125,10 +125,20 @@ def _form_page(
     status: int = 200,
     stale: bool = False,
     left: int = 0,
+    freed: bool = False,
 ) -> Response:
     most = max(1, min(MOST_SEATS, left or session.seats_left))
     return respond(
-        request, "book/form.html", status, session=session, form=form, key=key, most=most, stale=stale, left=left
+        request,
+        "book/form.html",
+        status,
+        session=session,
+        form=form,
+        key=key,
+        most=most,
+        stale=stale,
+        left=left,
+        freed=freed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ateliers.web.desk import change, printing, publish, week
+from ateliers.web.desk import change, printing, publish, waiting, week
 from ateliers.web.signed_in import DeskRoute
 
-routes: list[DeskRoute] = [*week.routes, *publish.routes, *change.routes, *printing.routes]
+routes: list[DeskRoute] = [*week.routes, *publish.routes, *change.routes, *printing.routes, *waiting.routes]
