@@ -115,16 +115,19 @@ async def _crash(history: History, action: tuple[str, int, int], after: int) -> 
 
     async def work(tx: Any) -> None:
         seen = 0
-        for name in ("execute_insert", "execute_many", "execute_query", "execute_query_dict"):
 
-            async def counted(*args: Any, _original: Any = getattr(tx, name), **more: Any) -> Any:
+        def counting(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+            async def counted(*args: Any, **more: Any) -> Any:
                 nonlocal seen
                 seen += 1
                 if seen > after:
                     raise Crash
-                return await _original(*args, **more)
+                return await original(*args, **more)
 
-            setattr(tx, name, counted)
+            return counted
+
+        for name in ("execute_insert", "execute_many", "execute_query", "execute_query_dict"):
+            setattr(tx, name, counting(getattr(tx, name)))
         await _act(history, action)
         raise Crash
 
@@ -163,7 +166,7 @@ async def _check(history: History, before: dict[int, Booking], action: tuple[str
         assert not [each for each in line if each.seats <= session.seats_left], action
     for booking in held:
         was = before.get(booking.id)
-        if was is not None and _held(was) or action[0] == "offer_by_hand":
+        if (was is not None and _held(was)) or action[0] == "offer_by_hand":
             continue
         # First come, first served: who is still in line before them asked for more places than were free.
         mine = (booking.waiting_since, booking.id)
