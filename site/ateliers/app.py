@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from ateliers import outbox, retention
 from ateliers.bookings.notices import Post
+from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.database import open_database
 from ateliers.openid import Provider
 from ateliers.settings import Settings
@@ -44,7 +45,11 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                 app.state.tiles = await stack.enter_async_context(tiles)
             if with_worker:
                 stopping = asyncio.Event()
-                workers = (outbox.run_worker(settings, stopping), retention.run(stopping))
+                workers = (
+                    outbox.run_worker(settings, stopping),
+                    retention.run(stopping),
+                    waiting_list.run(app.state.post, stopping),
+                )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield
 

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Request, Response
 
 from ateliers import bookings
-from ateliers.bookings import changes
+from ateliers.bookings import changes, waiting_list
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import open_database, unit_of_work, utc_now
 from ateliers.limits import count
@@ -99,6 +99,21 @@ async def build(database_url: str) -> tuple[dict[str, int], int, dict[str, str]]
             tokens[state] = manage_token(booking.uid, world.SECRET)
             if state == "cancelled":
                 await bookings.cancel(booking.id, post=post, now=now)
+        firsts: dict[str, int] = {}
+        await add("queue", 13, capacity=1)
+        await add("offer", 14, capacity=2)
+        await add("line", 15, capacity=1)
+        for name, seats in (("queue", 1), ("offer", 2), ("line", 1)):
+            first = await bookings.book(made[name], world.wish(f"Paul {name}", seats=seats), post=post, now=now)
+            firsts[name], tokens[f"first_{name}"] = first.id, manage_token(first.uid, world.SECRET)
+        for state, session in (("waiting", "queue"), ("offered", "offer"), ("left", "queue")):
+            wish = world.wish(f"Chloé {state.title()}", email=f"{state}@exemple.fr")
+            waits = await waiting_list.join(made[session], wish, post=post, now=now)
+            tokens[state] = manage_token(waits.uid, world.SECRET)
+            if state == "left":
+                await waiting_list.leave(waits.id, post=post, now=now)
+            if state == "offered":
+                await bookings.change_seats(firsts["offer"], 1, post=post, now=now)
         await changes.move(made["moved"], wall=wall(11, 16), post=post, now=now)
         await changes.call_off(made["off"], reason="La salle est fermée pour travaux.", post=post, now=now)
 

@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.models import Model
 
-from ateliers.bookings import Booking
+from ateliers.bookings.booking import Booking
 from ateliers.bookings.hosting import walk_ins_from
 from ateliers.database import unit_of_work
 from ateliers.people import Counsellor
@@ -81,7 +81,7 @@ async def _take(
     # The session's row first: two phones that mark the same person at once then come one after the other.
     await Session.filter(id=session_id).using_db(tx).update(updated_at=now)
     session = await Session.get(id=session_id, using_db=tx).select_related("venue")
-    booking = await Booking.get_or_none(id=booking_id, session_id=session_id, cancelled_at__isnull=True, using_db=tx)
+    booking = await Booking.confirmed(id=booking_id, session_id=session_id).using_db(tx).first()
     if booking is None:
         raise NotFound
     if session.called_off_at is not None:

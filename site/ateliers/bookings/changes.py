@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking, Wish, _loaded, book, cohosts
+from ateliers.bookings import Booking, Wish, book, cohosts, waiting_list
+from ateliers.bookings.booking import loaded
 from ateliers.bookings.notices import Post
 from ateliers.database import unit_of_work
 from ateliers.refusals import AlreadyBooked, Gone, SameForm
@@ -63,7 +64,17 @@ async def _move(
         return told
     await session.move_to(tx, wall, target, length, now)
     await cohosts.moved(tx, session, before, post, now)
-    return await _tell(tx, told, now, lambda booking: post.moved(tx, booking, session, now, before=before))
+    await waiting_list.refit(tx, session, post, now)
+
+    async def write(booking: Booking) -> bool:
+        if booking.waiting_since is None:
+            return await post.moved(tx, booking, session, now, before=before)
+        rank = await waiting_list.rank_of(booking, tx)
+        return await post.waiting_moved(tx, booking, session, now, before=before, rank=rank)
+
+    await _tell(tx, told, now, write)
+    await waiting_list.pass_on(tx, session.id, post, now)
+    return told
 
 
 async def call_off(session_id: int, *, reason: str, post: Post, now: datetime) -> Told:
@@ -116,7 +127,7 @@ async def rebook(booking: Booking, *, post: Post, now: datetime) -> Booking:
 async def _tell(
     tx: TransactionalDBClient, told: Told, now: datetime, write: Callable[[Booking], Awaitable[bool]]
 ) -> Told:
-    """Write to everyone who has places, each invitation one SEQUENCE further; note whom no letter reaches."""
+    """Write to everyone who has places or waits for some, each invitation one SEQUENCE further; note whom no letter reaches."""
     for booking in await _active(tx, told.session.id):
         booking.sequence += 1
         if await write(booking):
@@ -129,7 +140,7 @@ async def _tell(
 
 async def _locked(tx: TransactionalDBClient, session_id: int, now: datetime) -> Session:
     await Session.filter(id=session_id).using_db(tx).update(updated_at=now)
-    return await _loaded(tx, session_id)
+    return await loaded(tx, session_id)
 
 
 async def _active(tx: TransactionalDBClient, session_id: int) -> list[Booking]:

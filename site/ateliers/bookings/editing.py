@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking, _loaded, cohosts
+from ateliers.bookings import Booking, cohosts, waiting_list
+from ateliers.bookings.booking import loaded
 from ateliers.bookings.changes import Told, call_off, move
 from ateliers.bookings.notices import Post
 from ateliers.database import unit_of_work
@@ -145,9 +146,11 @@ async def _edit(
             one = await _move(each, change.terms, wall, post, now)
             told.letters += one.letters
             told.to_phone += one.to_phone
+        if change.terms.capacity > each.capacity:
+            await waiting_list.seats_freed(tx, each.id, post, now)
     await reword(tx, sessions, change.content)
     for each in sessions:
-        await cohosts.add(tx, await _loaded(tx, each.id), change.terms.cohosts, post, now)
+        await cohosts.add(tx, await loaded(tx, each.id), change.terms.cohosts, post, now)
     return told
 
 
@@ -190,6 +193,7 @@ async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, 
         booking_closes_at=closes,
         published_at=terms.published_at,
         private_key=(session.private_key or secrets.token_hex(8)) if terms.private else "",
+        waiting_list=terms.waiting_list,
         updated_at=now,
     )
     if done != 1:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from ateliers.bookings import Booking
 from ateliers.bookings.attendance import AttendanceMark, marks_of
+from ateliers.bookings.booking import Booking
 from ateliers.database import connection, is_postgres, parameter
 from ateliers.people import Standing
 from ateliers.workshops import Session
@@ -32,7 +32,7 @@ WITH mine AS (
         SUM(CASE WHEN m.state = 'excused' THEN b.seats ELSE 0 END) AS excused
     FROM booking b LEFT JOIN attendance_mark m
         ON m.id = (SELECT MAX(x.id) FROM attendance_mark x WHERE x.booking_id = b.id)
-    WHERE b.cancelled_at IS NULL AND b.session_id IN (SELECT id FROM mine)
+    WHERE b.cancelled_at IS NULL AND b.waiting_since IS NULL AND b.session_id IN (SELECT id FROM mine)
     GROUP BY b.session_id
 )"""
 _COUNTS = (
@@ -147,7 +147,7 @@ async def register_rows(session: Session) -> AsyncIterator[list[tuple[Booking, A
     """Everyone who has places in `session` with the mark that holds, in the order of booking: some at a time."""
     after = 0
     while True:
-        rows = Booking.filter(session_id=session.id, cancelled_at__isnull=True, id__gt=after).order_by("id")
+        rows = Booking.confirmed(session_id=session.id, id__gt=after).order_by("id")
         found = await rows.limit(CHUNK)
         marks = await marks_of(each.id for each in found)
         if found:

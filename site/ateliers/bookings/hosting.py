@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings import Booking, Wish, _loaded
+from ateliers.bookings.booking import Booking, Wish, loaded
 from ateliers.database import unit_of_work
 from ateliers.refusals import CalledOff, NotFound, NotOpenYet, SessionFull, TooLate
 from ateliers.workshops import Session
@@ -65,7 +65,7 @@ async def take_seats(tx: TransactionalDBClient, session_id: int, wish: Wish, now
     """
     # The row first: what is missing is then counted once, however many hosts add somebody at this instant.
     await Session.filter(id=session_id).using_db(tx).update(updated_at=now)
-    session = await _loaded(tx, session_id)
+    session = await loaded(tx, session_id)
     refuse_unless_writable(session, wish.channel, now)
     missing = wish.seats - (session.capacity - session.seats_taken)
     if missing > 0 and wish.more_places:
@@ -75,7 +75,7 @@ async def take_seats(tx: TransactionalDBClient, session_id: int, wish: Wish, now
     free = Session.filter(id=session_id, seats_taken__lte=F("capacity") - wish.seats).using_db(tx)
     if await free.update(seats_taken=F("seats_taken") + wish.seats) != 1:
         raise SessionFull(session.seats_left)
-    return await _loaded(tx, session_id)
+    return await loaded(tx, session_id)
 
 
 async def to_be_told(session: Session) -> list[Booking]:
@@ -85,11 +85,13 @@ async def to_be_told(session: Session) -> list[Booking]:
     rows = await Booking.filter(session_id=session.id, email="", sequence__gt=0, forgotten_at__isnull=True).order_by(
         "name", "id"
     )
-    # Who cancelled by themselves knows; so does who changed their own places (see `_change_seats`).
+    # Who cancelled by themselves knows, so does who changed their own places (see `advance`); who still waited at the
+    # start was promised nothing.
+    know = {"citizen", "declined", "ended"}
     return [
         each
         for each in rows
-        if each.cancelled_by != "citizen" and (each.told_at is not None or each.told_sequence < each.sequence)
+        if each.cancelled_by not in know and (each.told_at is not None or each.told_sequence < each.sequence)
     ]
 
 

@@ -11,7 +11,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
-from ateliers.bookings import Booking, _loaded
+from ateliers.bookings.booking import Booking, loaded
 from ateliers.bookings.notices import Post
 from ateliers.bookings.tokens import hashed
 from ateliers.database import unit_of_work
@@ -64,7 +64,7 @@ class Draft:
 
 async def reachable(session: Session) -> list[Booking]:
     """Who has places there and an address, in the order in which they booked."""
-    rows = Booking.filter(session_id=session.id, cancelled_at__isnull=True)
+    rows = Booking.confirmed(session_id=session.id)
     return await rows.exclude(email="").order_by("id")
 
 
@@ -86,8 +86,8 @@ async def _send(
     earlier = await HostMessage.get_or_none(form_key_hash=hashed(draft.form_key), using_db=tx)
     if earlier is not None:
         return earlier
-    session = await _loaded(tx, session_id)
-    rows = Booking.filter(session_id=session_id, cancelled_at__isnull=True).exclude(email="")
+    session = await loaded(tx, session_id)
+    rows = Booking.confirmed(session_id=session_id).exclude(email="")
     meant = [each for each in await rows.using_db(tx).order_by("id") if draft.to is None or each.id in draft.to]
     if not meant:
         raise Unusable("nobody")

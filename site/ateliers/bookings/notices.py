@@ -37,8 +37,11 @@ class Post:
 
     async def again(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
         """Repeat an existing booking to its own address, at most once in `AGAIN`."""
-        hour = int(now.timestamp() // AGAIN.total_seconds())
-        return await self._send(tx, "already_booked", booking, session, now, invites.request, suffix=f":again:{hour}")
+        return await self._send(tx, "already_booked", booking, session, now, invites.request, suffix=self._hour(now))
+
+    @staticmethod
+    def _hour(now: datetime) -> str:
+        return f":again:{int(now.timestamp() // AGAIN.total_seconds())}"
 
     async def changed(
         self,
@@ -124,7 +127,54 @@ class Post:
     ) -> bool:
         """Tell that the session will not take place, why, and what else there is; CANCEL."""
         words = {"alternatives": list(alternatives), "replacement": replacement}
-        return await self._send(tx, "called_off", booking, session, now, invites.cancel, words=words)
+        method = invites.cancel if booking.waiting_since is None else None  # who waits was never invited
+        return await self._send(tx, "called_off", booking, session, now, method, words=words)
+
+    async def waiting(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        rank: int,
+        again: bool = False,
+    ) -> bool:
+        """Tell that they are on the waiting list, and where. No invitation before the places are theirs."""
+        suffix = self._hour(now) if again else ""
+        return await self._send(tx, "waiting", booking, session, now, None, suffix=suffix, words={"rank": rank})
+
+    async def offer(
+        self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime, *, again: bool = False
+    ) -> bool:
+        """Tell that places are held for them, until when, and where to take or leave them."""
+        suffix = self._hour(now) if again else ""
+        return await self._send(tx, "offer", booking, session, now, None, suffix=suffix)
+
+    async def lapsed(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
+        """Tell that the offer has ended and went to the next."""
+        return await self._send(tx, "offer_lapsed", booking, session, now, None)
+
+    async def left(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
+        """Tell that they are off the list: they left, declined, or the host took them off."""
+        return await self._send(tx, "waiting_left", booking, session, now, None)
+
+    async def waiting_moved(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        before: tuple[datetime, datetime, Venue],
+        rank: int,
+    ) -> bool:
+        """Tell those who wait the new hour or place, and that they wait still."""
+        words: dict[str, Any] = {
+            "rank": rank,
+            "before": {"starts_at": before[0], "ends_at": before[1], "venue": before[2]},
+        }
+        return await self._send(tx, "waiting_moved", booking, session, now, None, words=words)
 
     async def alternatives(self, session: Session, now: datetime) -> list[Session]:
         """Up to three coming sessions of the same theme with places, nearest first."""
@@ -137,7 +187,7 @@ class Post:
         booking: Booking,
         session: Session,
         now: datetime,
-        method: Callable[[invites.Invite], bytes],
+        method: Callable[[invites.Invite], bytes] | None,
         *,
         suffix: str = "",
         words: dict[str, Any] | None = None,
@@ -151,7 +201,7 @@ class Post:
             template=template,
             to=letters.Recipient(booking.name, booking.email, booking.language),
             context=context,
-            calendar=method(self.invite(booking, session, now)),
+            calendar=method(self.invite(booking, session, now)) if method else None,
             thread=booking.uid,
             dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
             now=now,

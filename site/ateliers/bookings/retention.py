@@ -1,11 +1,14 @@
-"""Personal data goes on time: needs the day after the session, names and contacts 30 days after it."""
+"""Personal data goes on time: needs the day after the session, names and contacts 30 days after it.
+
+Of those who only waited, everything goes at its end.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tortoise.expressions import Subquery
+from tortoise.expressions import Q, Subquery
 
 from ateliers.bookings import Booking, HostMessage
 from ateliers.outbox import OutboxMessage
@@ -29,14 +32,15 @@ async def forget(now: datetime) -> Forgotten:
     needs = (
         await Booking.filter(session_id__in=Subquery(ended)).exclude(needs="").update(needs="", needs_agreed_at=None)
     )
-    long_ended = Session.filter(ends_at__lte=now - CONTACTS).values("id")
-    gone = Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).values("uid")
+    long_ended = Q(session_id__in=Subquery(Session.filter(ends_at__lte=now - CONTACTS).values("id")))
+    # Who only waited has nothing to be told after the end.
+    waited = Q(session_id__in=Subquery(Session.filter(ends_at__lte=now).values("id")), waiting_since__isnull=False)
+    due = Booking.filter(long_ended | waited, forgotten_at__isnull=True)
     # A letter that nobody took still holds the address, and the link.
-    await OutboxMessage.filter(group_key__in=Subquery(gone)).update(recipient="", message=None)
+    await OutboxMessage.filter(group_key__in=Subquery(due.values("uid"))).update(recipient="", message=None)
     # What was written to them may name them too.
-    messages = HostMessage.filter(session_id__in=Subquery(long_ended)).exclude(text="")
-    await messages.update(text="", text_en="")
-    people = await Booking.filter(session_id__in=Subquery(long_ended), forgotten_at__isnull=True).update(
+    await HostMessage.filter(long_ended).exclude(text="").update(text="", text_en="")
+    people = await due.update(
         name="",
         beneficiary="",
         email="",

@@ -1,4 +1,4 @@
-"""`ateliers work`: deliver the letters of the outbox."""
+"""`ateliers work`: deliver the letters of the outbox, pass on the offers of the waiting lists, forget what is due."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import signal
 import click
 
 from ateliers import retention
+from ateliers.bookings.notices import Post
+from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
 from ateliers.database import DatabaseUnusable, open_database, sqlite_path
 from ateliers.outbox import run_worker
@@ -31,6 +33,7 @@ def work() -> None:
 
 async def _until_told(settings: Settings) -> None:
     stopping = asyncio.Event()
+    post = Post(settings, settings.secret())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
@@ -39,7 +42,9 @@ async def _until_told(settings: Settings) -> None:
         try:
             async with open_database(settings.database_url):
                 log.info("delivering letters")
-                await asyncio.gather(run_worker(settings, stopping), retention.run(stopping))
+                await asyncio.gather(
+                    run_worker(settings, stopping), retention.run(stopping), waiting_list.run(post, stopping)
+                )
         except DatabaseUnusable as error:
             if sqlite_path(settings.database_url):
                 raise  # a file does not come back by waiting

@@ -61,7 +61,7 @@ async def attendance_sheet(
     Cancelled and forgotten bookings are left out. `phones` adds a column: the sheet lies on a table, so not by default.
     A booking's `needs` are never printed.
     """
-    coming = [each for each in bookings if each.cancelled_at is None and each.forgotten_at is None]
+    coming = [each for each in bookings if each.state == "confirmed" and each.forgotten_at is None]
     coming.sort(key=lambda each: (plain(each.who_comes), each.id))
     taken = sum(each.seats for each in coming)
     context = _alike(session, settings) | {

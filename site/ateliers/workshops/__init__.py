@@ -115,7 +115,8 @@ class Session(Model):
     starts_local = fields.CharField(max_length=16)
     weekday = fields.SmallIntField()  # on that wall, ISO: 1 Monday … 7 Sunday
     capacity = fields.IntField()
-    seats_taken = fields.IntField(default=0)
+    seats_taken = fields.IntField(default=0)  # booked, and held for those of the waiting list who have an offer
+    waiting_list = fields.BooleanField(default=True)  # may one join it when the places are gone
     published_at = fields.DatetimeField(null=True)
     called_off_at = fields.DatetimeField(null=True)
     call_off_reason = fields.CharField(max_length=300, default="")

@@ -84,6 +84,7 @@ class Terms:
     booking_opens_at: datetime | None = None
     closes_before: timedelta | None = None
     private: bool = False
+    waiting_list: bool = True
     organisation_id: int | None = None
     cohosts: tuple[int, ...] = field(default=())  # counsellors, without the host
 
@@ -156,7 +157,7 @@ def new_session(
         workshop=workshop, venue=terms.venue, counsellor=me.counsellor, organisation_id=terms.organisation_id,
         series=series, capacity=terms.capacity, room=terms.room, published_at=terms.published_at,
         booking_opens_at=terms.booking_opens_at, created_at=now, updated_at=now,
-        private_key=_private_key() if terms.private else "",
+        private_key=_private_key() if terms.private else "", waiting_list=terms.waiting_list,
     )  # fmt: skip
     session.place_at(wall, timedelta(minutes=terms.minutes), terms.venue)
     if session.starts_at <= now:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from ateliers.web.book import asking, keeping
+from ateliers.web.book import asking, keeping, waiting
 
 routes = [
     Route("/ateliers/{session:session}/reserver", asking.ask),
     Route("/ateliers/{session:session}/reserver", asking.send, methods=["POST"]),
+    Route("/ateliers/{session:session}/attente", waiting.ask),
+    Route("/ateliers/{session:session}/attente", waiting.send, methods=["POST"]),
     Route("/r/{token}", keeping.see),
     Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
     Route("/r/{token}/annuler", keeping.ask_cancel),
     Route("/r/{token}/annuler", keeping.cancel, methods=["POST"]),
     Route("/r/{token}/reprendre", keeping.take_back, methods=["POST"]),
     Route("/r/{token}/remplacer", keeping.replace, methods=["POST"]),
+    Route("/r/{token}/accepter", keeping.ask_answer),
+    Route("/r/{token}/accepter", keeping.accept, methods=["POST"]),
+    Route("/r/{token}/refuser", keeping.ask_answer),
+    Route("/r/{token}/refuser", keeping.leave, methods=["POST"]),
+    Route("/r/{token}/quitter", keeping.leave, methods=["POST"]),
+    Route("/r/{token}/revenir", keeping.take_back, methods=["POST"]),
     Route("/r/{token}/agenda.ics", keeping.invitation),
 ]

@@ -52,7 +52,7 @@ async def ask(request: Request) -> Response:
         return await _refused(request, session, refusal, now)
     form = BookingForm(places=1, qui="moi", contact="email")
     key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
-    return _form_page(request, session, form, key)
+    return _form_page(request, session, form, key, freed="libre" in request.query_params)
 
 
 async def send(request: Request) -> Response:
@@ -130,6 +130,7 @@ def _form_page(
     stale: bool = False,
     left: int = 0,
     wait: int = 0,
+    freed: bool = False,
 ) -> Response:
     """The form with what was typed. `wait`: seconds until it may be sent again."""
     return respond(
@@ -144,6 +145,7 @@ def _form_page(
         stale=stale,
         left=left,
         wait=wait,
+        freed=freed,
     )
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, invites
-from ateliers.bookings import MOST_SEATS, Booking
+from ateliers.bookings import MOST_SEATS, Booking, waiting_list
 from ateliers.bookings.changes import instead_of, rebook
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
@@ -23,6 +23,7 @@ from ateliers.refusals import (
     VenueWithdrawn,
 )
 from ateliers.templating import url
+from ateliers.web.book.waiting import waiting_page
 from ateliers.web.pages import respond
 from ateliers.web.signed_in import runs
 from ateliers.workshops import alternatives_to
@@ -39,6 +40,8 @@ async def see(request: Request) -> Response:
 async def _booking_page(
     request: Request, booking: Booking, *, status: int = 200, new: bool = False, problem: str = "", done: str = ""
 ) -> Response:
+    if booking.waiting_since is not None:
+        return await waiting_page(request, booking, status=status, new=new, problem=problem)
     now = utc_now()
     session = booking.session
     link = request.app.state.post.manage_url(booking)
@@ -86,7 +89,7 @@ async def change_places(request: Request) -> Response:
 async def ask_cancel(request: Request) -> Response:
     """Are you sure? The page before cancelling (RGAA 11.12), which a mail scanner may fetch as it likes."""
     booking = await _mine(request)
-    if booking.cancelled_at or booking.session.called_off_at or booking.session.starts_at <= utc_now():
+    if booking.state != "confirmed" or booking.session.called_off_at or booking.session.starts_at <= utc_now():
         return _back(request)
     return respond(
         request, "book/cancel.html", booking=booking, session=booking.session, token=request.path_params["token"]
@@ -119,6 +122,36 @@ async def take_back(request: Request) -> Response:
     return _back(request, "reprise")
 
 
+async def ask_answer(request: Request) -> Response:
+    """Take the places offered, or not? The page that an offer's letter opens; a mail scanner may fetch it as it likes."""
+    booking = await _mine(request)
+    if booking.waiting_since is None:
+        return _back(request)
+    return await waiting_page(request, booking, ask=request.url.path.rpartition("/")[2])
+
+
+async def accept(request: Request) -> Response:
+    """Take the places that are held."""
+    booking = await _mine(request)
+    try:
+        await waiting_list.accept(booking.id, post=request.app.state.post, now=utc_now())
+    except (TooLate, CalledOff, Gone):
+        return await _booking_page(request, await _mine(request), status=409, problem="offer_late")
+    return RedirectResponse(url(f"/r/{request.path_params['token'].lower()}", nouveau="1"), 303)
+
+
+async def leave(request: Request) -> Response:
+    """Leave the waiting list, or decline its offer. Who has places keeps them: they cancel on a page of its own."""
+    booking = await _mine(request)
+    try:
+        await waiting_list.leave(booking.id, post=request.app.state.post, now=utc_now())
+    except (TooLate, CalledOff):
+        return await _booking_page(request, await _mine(request), status=409, problem="late")
+    except Gone:
+        pass
+    return _back(request)
+
+
 async def replace(request: Request) -> Response:
     """Go to the session that stands in for one called off."""
     booking = await _mine(request)
@@ -134,7 +167,7 @@ async def replace(request: Request) -> Response:
 async def invitation(request: Request) -> Response:
     """The booking for one's calendar. METHOD:PUBLISH and no attendee: this file is opened by hand, not received."""
     booking = await _mine(request)
-    if booking.cancelled_at or booking.session.called_off_at:
+    if booking.state != "confirmed" or booking.session.called_off_at:
         return _back(request)  # whose page says why there is nothing to save
     text = invites.published(request.app.state.post.invite(booking, booking.session, utc_now()))
     headers = {"Content-Disposition": 'attachment; filename="atelier.ics"'}

@@ -18,6 +18,7 @@ from ateliers.web.desk import (
     register,
     scanning,
     team,
+    waiting,
     week,
     writing,
 )
@@ -41,4 +42,5 @@ routes: list[DeskRoute] = [
     *agenda.routes,
     *importing.routes,
     *history.routes,
+    *waiting.routes,
 ]

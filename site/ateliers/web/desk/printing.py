@@ -58,7 +58,7 @@ async def poster(request: Request, me: Standing, session: Session) -> Response:
 
 async def sheet(request: Request, me: Standing, session: Session) -> Response:
     """The attendance sheet."""
-    booked = await Booking.filter(session_id=session.id, cancelled_at__isnull=True).order_by("name", "id")
+    booked = await Booking.confirmed(session_id=session.id).order_by("name", "id")
     made = printouts.attendance_sheet(session, booked, request.app.state.settings)
     return await _pdf(request, made, f"feuille-{session.id}.pdf")
 

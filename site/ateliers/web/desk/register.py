@@ -123,7 +123,7 @@ async def as_xlsx(request: Request, me: Standing, session: Session) -> Response:
 
 
 async def _rows(session: Session) -> list[Row]:
-    booked = await Booking.filter(session_id=session.id, cancelled_at__isnull=True)
+    booked = await Booking.confirmed(session_id=session.id)
     marks = await marks_of(each.id for each in booked)
     rows = [Row(each, marks.get(each.id, [])) for each in booked]
     return sorted(rows, key=lambda row: (plain(row.booking.who_comes), row.booking.id))

@@ -92,7 +92,7 @@ async def ask_presence(request: Request, me: Standing) -> Response:
     """Whose ticket this is, to whoever runs its session: the way from the phone's own camera application."""
     booking, session = await _theirs(request, me)
     now = utc_now()
-    opened = session.called_off_at is None and now >= attendance.opens_at(session) and booking.cancelled_at is None
+    opened = session.called_off_at is None and now >= attendance.opens_at(session) and booking.state == "confirmed"
     return respond(
         request, "desk/presence.html", session=session, booking=booking, opened=opened,
         token=request.path_params["token"].lower(),

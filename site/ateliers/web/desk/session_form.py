@@ -74,6 +74,7 @@ class SessionForm(Form):
     ouverture = StringField()
     fermeture = StringField(default="")
     prive = BooleanField()
+    attente = BooleanField(default=True)
     employeur = StringField()
     coanimateurs = SelectMultipleField(choices=[], validate_choice=False)
 
@@ -248,7 +249,7 @@ class SessionForm(Form):
             venue=venue, minutes=int(self.duree.data or 0), capacity=int(self.places.data or 0), room=self.room,
             published_at=published[self.publication.data or "maintenant"],
             booking_opens_at=_moment(self.ouverture.data, venue.zone), closes_before=CLOSES[self.fermeture.data or ""],
-            private=bool(self.prive.data), organisation_id=organisation_id,
+            private=bool(self.prive.data), waiting_list=bool(self.attente.data), organisation_id=organisation_id,
             cohosts=tuple(sorted(int(n) for n in self.coanimateurs.data or [] if n.isascii() and n.isdigit() and len(n) < 19)),
         )  # fmt: skip
 
@@ -275,7 +276,7 @@ def filled(content: Content, session: Session | None = None, now: datetime | Non
             "date": session.starts_local[:10], "heure": session.starts_local[11:], "duree": str(lasts),
             "places": str(session.capacity), "publication": kind, "prive": bool(session.private_key),
             "publie_le": _local(session.published_at, zone) if kind == "le" else "",
-            "ouverture": _local(session.booking_opens_at, zone),
+            "ouverture": _local(session.booking_opens_at, zone), "attente": session.waiting_list,
             "fermeture": next((code for code, before in CLOSES.items() if before == closes), ""),
         }  # fmt: skip
     return SessionForm(**values)

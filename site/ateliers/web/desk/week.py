@@ -7,7 +7,7 @@ from datetime import timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ateliers.bookings import Booking
+from ateliers.bookings import Booking, waiting_list
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.web.pages import respond
@@ -46,9 +46,10 @@ async def session_page(request: Request, me: Standing, session: Session) -> Resp
     """One session as its host sees it; without the people for those who may only look."""
     now = utc_now()
     runs = await run_by(me).filter(id=session.id).exists()
-    booked = []
+    booked, waiting = [], 0
     if runs:
-        booked = await Booking.filter(session_id=session.id, cancelled_at__isnull=True).order_by("id")
+        waiting = len(await waiting_list.waiting_for(session.id))
+        booked = await Booking.confirmed(session_id=session.id).order_by("id")
     dates = []
     if session.series_id:
         series = seen_by(me).filter(series_id=session.series_id).select_related("workshop", "venue")
@@ -59,7 +60,7 @@ async def session_page(request: Request, me: Standing, session: Session) -> Resp
     ]
     return respond(
         request, "desk/session.html", session=session, workshop=session.workshop, venue=session.venue, runs=runs,
-        booked=booked, cohosts=cohosts, now=now, dates=dates, done=request.query_params.get("fait", ""),
+        booked=booked, waiting=waiting, cohosts=cohosts, now=now, dates=dates, done=request.query_params.get("fait", ""),
         letters=_count(request, "lettres"), calls=_count(request, "appels"),
     )  # fmt: skip
 

@@ -124,7 +124,7 @@ async def _page(
     stale: bool = False,
     too_many: bool = False,
 ) -> Response:
-    silent = await Booking.filter(session_id=session.id, cancelled_at__isnull=True, email="").count()
+    silent = await Booking.confirmed(session_id=session.id, email="").count()
     return respond(
         request,
         "desk/write.html",

@@ -1,0 +1,198 @@
+"""The booking itself, what a citizen asks for, and how both are found. The verbs are in `ateliers.bookings`."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise import fields
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.expressions import Q
+from tortoise.migrations.constraints import CheckConstraint
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from ateliers.bookings.tokens import hashed, manage_token, new_reference
+from ateliers.limits import Limit
+from ateliers.people import Counsellor
+from ateliers.refusals import AlreadyBooked, Gone, NotFound, SameForm
+from ateliers.venues.names import plain
+from ateliers.workshops import Session
+
+MOST_SEATS = 4
+CHANGES = Limit("change:booking", 12, timedelta(days=1))  # each change is a letter to an address nobody has proved
+
+
+class Booking(Model):
+    """Places of one person in one session. Personal data: see `retention` for when each field goes."""
+
+    id = fields.BigIntField(primary_key=True)
+    session: fields.ForeignKeyRelation[Session] = fields.ForeignKeyField(
+        "ateliers.Session", related_name="bookings", on_delete=fields.RESTRICT
+    )
+    uid = fields.CharField(max_length=40, unique=True)  # of the invitation; never changes (RFC 5545 §3.8.4.7)
+    reference = fields.CharField(max_length=9, unique=True)  # said on the phone: KTRM-4827
+    name = fields.CharField(max_length=120)
+    beneficiary = fields.CharField(max_length=120, default="")  # who comes, when somebody else books
+    email = fields.CharField(max_length=254, default="")
+    phone = fields.CharField(max_length=20, default="")  # E.164
+    phone_typed = fields.CharField(max_length=40, default="")
+    seats = fields.SmallIntField()
+    language = fields.CharField(max_length=5, default="fr")
+    needs = fields.CharField(max_length=300, default="")  # may reveal a disability: for the host alone, gone next day
+    needs_agreed_at = fields.DatetimeField(null=True)
+    contact_key = fields.CharField(max_length=64, default="")  # who, hashed: one active booking each in a session
+    form_key_hash = fields.CharField(max_length=64, unique=True)  # the form it came from: sent twice, booked once
+    token_hash = fields.CharField(max_length=64, unique=True)
+    sequence = fields.IntField(default=0)  # RFC 5545 §3.8.7.4: grows with every change the calendar must know
+    created_at = fields.DatetimeField()
+    changed_at = fields.DatetimeField()
+    cancelled_at = fields.DatetimeField(null=True)
+    # citizen | host; on the list also declined | lapsed | ended
+    cancelled_by = fields.CharField(max_length=10, default="")
+    waiting_since = fields.DatetimeField(null=True)  # on the waiting list, in this order; None: the places are theirs
+    offered_at = fields.DatetimeField(null=True)  # when they were told that places are held for them
+    offer_expires_at = fields.DatetimeField(null=True)  # set exactly while `session.seats_taken` holds places for them
+    passed_at = fields.DatetimeField(null=True)  # nobody phoned in their turn: the next free place is theirs
+    channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
+    made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
+        "ateliers.Counsellor", related_name="bookings_made", null=True, on_delete=fields.SET_NULL
+    )  # the host who wrote them down; None when they booked themselves
+    told_sequence = fields.IntField(default=0)  # up to which change somebody told them by phone
+    told_at = fields.DatetimeField(null=True)
+    forgotten_at = fields.DatetimeField(null=True)
+
+    session_id: int
+    made_by_id: int | None
+
+    class Meta:
+        table = "booking"
+        constraints = [CheckConstraint(check="seats >= 1 AND seats <= 4", name="booking_seats")]  # noqa: RUF012
+
+    @property
+    def who_comes(self) -> str:
+        return self.beneficiary or self.name
+
+    @property
+    def state(self) -> str:
+        """confirmed, waiting, offered (places are held for them) or cancelled."""
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if self.waiting_since is None:
+            return "confirmed"
+        return "waiting" if self.offer_expires_at is None else "offered"
+
+    def has_offer(self, now: datetime) -> bool:
+        """Whether places are held for them that they may still take."""
+        return self.state == "offered" and self.offer_expires_at is not None and now < self.offer_expires_at
+
+    @classmethod
+    def confirmed(cls, **where: Any) -> QuerySet[Booking]:
+        """Bookings whose places are theirs: not cancelled, and not on the waiting list. Whoever asks who comes asks this."""
+        return cls.filter(cancelled_at__isnull=True, waiting_since__isnull=True, **where)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a citizen asks for, already read from the form and clean."""
+
+    name: str
+    seats: int
+    form_key: str
+    email: str = ""
+    phone: str = ""
+    phone_typed: str = ""
+    beneficiary: str = ""
+    needs: str = ""
+    language: str = "fr"
+    guards: tuple[tuple[Limit, str], ...] = ()  # limits against abuse, each with whom it counts
+    made_by: Counsellor | None = None  # the host who writes them down: see `bookings.hosting`
+    channel: str = "web"
+    more_places: bool = False  # the host says: add what is missing
+
+
+async def by_token(token: str) -> Booking:
+    """The booking behind `/r/{token}`, with its session, venue and workshop. Raises `NotFound`, or `Gone` once forgotten."""
+    booking = await Booking.get_or_none(token_hash=hashed(token)).select_related(
+        "session__workshop", "session__venue", "session__counsellor"
+    )
+    if booking is None:
+        raise NotFound
+    if booking.forgotten_at is not None:
+        raise Gone("forgotten")
+    return booking
+
+
+async def new_booking(
+    tx: TransactionalDBClient, session: Session, wish: Wish, secret: bytes, now: datetime, **more: Any
+) -> Booking:
+    """The row of what was asked for, `more` its fields besides. Whoever calls has taken the places, or puts it on the list.
+
+    Raises IntegrityError where a unique key speaks: the same form, the same person, the same reference.
+    """
+    # A ULID would tell when it was booked; 128 random bits tell nothing to whom the calendar is shared with.
+    uid = f"bk-{secrets.token_hex(16)}"
+    return await Booking.create(
+        using_db=tx, session=session, uid=uid, reference=new_reference(), name=wish.name, beneficiary=wish.beneficiary,
+        email=wish.email, phone=wish.phone, phone_typed=wish.phone_typed, seats=wish.seats, language=wish.language,
+        needs=wish.needs, needs_agreed_at=now if wish.needs else None, contact_key=contact_key(session.id, wish, secret),
+        form_key_hash=hashed(wish.form_key), token_hash=hashed(manage_token(uid, secret)), created_at=now, changed_at=now,
+        channel=wish.channel, made_by=wish.made_by, **more,
+    )  # fmt: skip
+
+
+async def loaded(tx: TransactionalDBClient, session_id: int) -> Session:
+    found = Session.get_or_none(id=session_id, using_db=tx)
+    session = await found.select_related("workshop", "venue", "counsellor")
+    if session is None:
+        raise NotFound
+    return session
+
+
+async def held(tx: TransactionalDBClient, booking_id: int, now: datetime) -> tuple[Booking, Session]:
+    """The booking and its session, whose row is locked until the transaction ends.
+
+    The session always comes first: a move locks it and then every booking, so the other order could deadlock.
+    """
+    found = await Booking.get_or_none(id=booking_id, using_db=tx).only("id", "session_id")
+    if found is None:
+        raise NotFound
+    await Session.filter(id=found.session_id).using_db(tx).update(updated_at=now)
+    session = await loaded(tx, found.session_id)
+    booking = await Booking.get(id=booking_id, using_db=tx)
+    return booking, session
+
+
+def advance(booking: Booking) -> None:
+    """One SEQUENCE further by their own hand: they need no phone call to know of it."""
+    if booking.told_sequence == booking.sequence:
+        booking.told_sequence += 1
+    booking.sequence += 1
+
+
+async def refuse_repeated(session_id: int, wish: Wish, secret: bytes) -> None:
+    # One statement, so one snapshot: between two, the twin of this form may commit, and its own sender would be told
+    # that somebody booked before.
+    form, key = hashed(wish.form_key), contact_key(session_id, wish, secret)
+    same = Q(form_key_hash=form)
+    if key:
+        same |= Q(session_id=session_id, contact_key=key, cancelled_at__isnull=True)
+    found = await Booking.filter(same).only("id", "form_key_hash")
+    for booking in found:
+        if booking.form_key_hash == form:
+            raise SameForm(booking.id)
+    if found:
+        raise AlreadyBooked(found[0].id)
+
+
+def contact_key(session_id: int, wish: Wish, secret: bytes) -> str:
+    """Who this is within one session: the contact *and* the name, for families share an address. Empty without contact."""
+    contact = wish.email.lower() or wish.phone
+    if not contact:
+        return ""
+    text = f"contact:{session_id}:{contact}:{plain(wish.beneficiary or wish.name)}"
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
