@@ -60,7 +60,12 @@ class Visitor:
         return self._seen(await self.client.get(path, headers=headers, follow_redirects=follow))
 
     async def post(
-        self, path: str, data: Mapping[str, str], *, headers: Mapping[str, str] | None = None, follow: bool = True
+        self,
+        path: str,
+        data: Mapping[str, str | list[str]],
+        *,
+        headers: Mapping[str, str] | None = None,
+        follow: bool = True,
     ) -> Page:
         sent = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"} | dict(headers or {})
         return self._seen(await self.client.post(path, data=dict(data), headers=sent, follow_redirects=follow))

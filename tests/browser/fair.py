@@ -15,13 +15,14 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Request, Response
 
 from ateliers import bookings
-from ateliers.bookings import changes, waiting_list
+from ateliers.bookings import changes, cycles, waiting_list
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import open_database, unit_of_work, utc_now
 from ateliers.limits import count
 from ateliers.people import sign_in
 from ateliers.venues import Presence
 from ateliers.web.book.asking import PER_ADDRESS
+from ateliers.workshops import Series
 from tests import world
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +115,15 @@ async def build(database_url: str) -> tuple[dict[str, int], int, dict[str, str]]
                 await waiting_list.leave(waits.id, post=post, now=now)
             if state == "offered":
                 await bookings.change_seats(firsts["offer"], 1, post=post, now=now)
+        series = await Series.create(counsellor=cast.amina, rule={}, created_at=now)
+        for number in range(3):
+            await add(f"cycle{number}", 20 + 7 * number, series=series, in_cycle=True, waiting_list=False)
+        joined = await bookings.book(
+            made["cycle1"], world.wish("Chloé Cycle", email="cycle@exemple.fr"), post=post, now=now
+        )
+        mates = await cycles.mates(joined)
+        await bookings.cancel(mates[0].id, post=post, now=now)
+        tokens["cycle"] = manage_token(joined.uid, world.SECRET)
         await changes.move(made["moved"], wall=wall(11, 16), post=post, now=now)
         await changes.call_off(made["off"], reason="La salle est fermée pour travaux.", post=post, now=now)
 

@@ -6,14 +6,16 @@ the booking, and puts the letter into the outbox. A crash between any two lines 
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q, Subquery
 
-from ateliers.bookings import attendance, hosting, notices, waiting_list
+from ateliers.bookings import attendance, cycles, hosting, notices, waiting_list
 from ateliers.bookings.attendance import AttendanceMark
 from ateliers.bookings.booking import (
     CHANGES,
@@ -35,6 +37,7 @@ from ateliers.refusals import (
     AlreadyBooked,
     CalledOff,
     Gone,
+    NotFound,
     SessionFull,
     TooLate,
     Unusable,
@@ -44,15 +47,15 @@ from ateliers.venues import Venue
 from ateliers.workshops import Session
 
 __all__ = [
-    "MOST_SEATS", "AttendanceMark", "Booking", "HostMessage", "Wish", "book", "by_token", "cancel", "change_seats",
-    "contact_key", "send_again", "take_back",
+    "MOST_SEATS", "AttendanceMark", "Booking", "HostMessage", "Wish", "book", "by_token", "cancel", "cancel_cycle",
+    "change_seats", "contact_key", "send_again", "take_back",
 ]  # fmt: skip
 
 _STATE = ["cancelled_at", "cancelled_by", "changed_at", "sequence", "told_sequence"]
 
 
 async def book(session_id: int, wish: Wish, *, post: notices.Post, now: datetime) -> Booking:
-    """Give `wish.seats` places of a session, all or none, and post the confirmation.
+    """Give `wish.seats` places of a session, all or none, and post the confirmation; of every date of a cycle.
 
     Raises SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn, NotFound; AlreadyBooked when the same person
     has places there, SameForm when this very form was answered before (its booking is the answer). With `wish.made_by`,
@@ -61,28 +64,41 @@ async def book(session_id: int, wish: Wish, *, post: notices.Post, now: datetime
     if not 1 <= wish.seats <= MOST_SEATS:
         raise Unusable("seats")
     for _ in range(3):
+        dates = [session_id]
         try:
-            return await unit_of_work(_book, session_id, wish, post, now)
+            return await unit_of_work(_book, session_id, dates, wish, post, now)
         except IntegrityError:
             # A unique key spoke: the same form or person came at the same instant, or (once in a million) the reference.
-            await refuse_repeated(session_id, wish, post.secret)
+            await refuse_repeated(dates, wish, post.secret)
     raise RuntimeError("no free reference after three tries")
 
 
-async def _book(tx: TransactionalDBClient, session_id: int, wish: Wish, post: notices.Post, now: datetime) -> Booking:
-    await refuse_repeated(session_id, wish, post.secret)
+async def _book(
+    tx: TransactionalDBClient, session_id: int, dates: list[int], wish: Wish, post: notices.Post, now: datetime
+) -> Booking:
+    """`dates` becomes all the sessions that are booked together: the caller asks again of which a unique key spoke."""
+    dates[:] = await cycles.together(tx, session_id, wish, now)
+    await refuse_repeated(dates, wish, post.secret)
     for limit, subject in wish.guards:
         await count(tx, limit, subject, post.secret, now)
+    sessions = [await _give(tx, number, wish, now) for number in dates]
+    cycle = {"cycle_uid": f"cy-{secrets.token_hex(16)}"} if len(sessions) > 1 else {}
+    made = {}
+    for session in sessions:
+        one = wish if session.id == session_id else replace(wish, form_key=f"{wish.form_key}:{session.id}")
+        booking = await new_booking(tx, session, one, post.secret, now, **cycle)
+        if wish.channel == "walk_in":
+            await attendance.mark(tx, booking.id, "present", wish.made_by, now)
+        if session.starts_at > now:  # who is there needs no invitation
+            await post.confirmed(tx, booking, session, now, cycle=sessions if cycle else ())
+        made[session.id] = booking
+    return made[session_id]
+
+
+async def _give(tx: TransactionalDBClient, session_id: int, wish: Wish, now: datetime) -> Session:
     if wish.made_by is None:
-        session = await _take_seats(tx, session_id, wish.seats, now)
-    else:
-        session = await hosting.take_seats(tx, session_id, wish, now)
-    booking = await new_booking(tx, session, wish, post.secret, now)
-    if wish.channel == "walk_in":
-        await attendance.mark(tx, booking.id, "present", wish.made_by, now)
-    if session.starts_at > now:  # who is there needs no invitation
-        await post.confirmed(tx, booking, session, now)
-    return booking
+        return await _take_seats(tx, session_id, wish.seats, now)
+    return await hosting.take_seats(tx, session_id, wish, now)
 
 
 async def _take_seats(tx: TransactionalDBClient, session_id: int, seats: int, now: datetime) -> Session:
@@ -141,6 +157,28 @@ async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post
     return booking
 
 
+async def cancel_cycle(booking_id: int, *, post: notices.Post, now: datetime) -> list[Booking]:
+    """Give the places back on every date still to come that was booked with this one, each with its letter.
+
+    Twice is once. Raises NotFound, Gone when it was booked alone.
+    """
+    return await unit_of_work(_cancel_cycle, booking_id, post, now)
+
+
+async def _cancel_cycle(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> list[Booking]:
+    booking = await _of_cycle(tx, booking_id)
+    return [await _cancel(tx, each.id, post, now, "citizen") for each in await cycles.coming_mates(tx, booking, now)]
+
+
+async def _of_cycle(tx: TransactionalDBClient, booking_id: int) -> Booking:
+    booking = await Booking.get_or_none(id=booking_id, using_db=tx)
+    if booking is None:
+        raise NotFound
+    if not booking.cycle_uid:
+        raise Gone
+    return booking
+
+
 async def take_back(booking_id: int, *, post: notices.Post, now: datetime) -> Booking:
     """Undo a cancellation while places remain. Raises SessionFull, TooLate, CalledOff, AlreadyBooked."""
     try:
@@ -168,7 +206,19 @@ async def change_seats(booking_id: int, seats: int, *, post: notices.Post, now: 
     """Set the number of places, 1 to 4. Raises SessionFull when there are not as many more, TooLate, CalledOff, Gone."""
     if not 1 <= seats <= MOST_SEATS:
         raise Unusable("seats")
-    return await unit_of_work(_change_seats, booking_id, seats, post, now)
+    return await unit_of_work(_change_seats_of_all, booking_id, seats, post, now)
+
+
+async def _change_seats_of_all(
+    tx: TransactionalDBClient, booking_id: int, seats: int, post: notices.Post, now: datetime
+) -> Booking:
+    """Of this booking, and of every date still to come that was booked with it."""
+    booking = await Booking.get_or_none(id=booking_id, using_db=tx)
+    if booking is not None and booking.cycle_uid:
+        for each in await cycles.coming_mates(tx, booking, now):
+            if each.id != booking_id:
+                await _change_seats(tx, each.id, seats, post, now)
+    return await _change_seats(tx, booking_id, seats, post, now)
 
 
 async def _change_seats(

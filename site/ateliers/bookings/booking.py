@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,6 +59,7 @@ class Booking(Model):
     offered_at = fields.DatetimeField(null=True)  # when they were told that places are held for them
     offer_expires_at = fields.DatetimeField(null=True)  # set exactly while `session.seats_taken` holds places for them
     passed_at = fields.DatetimeField(null=True)  # nobody phoned in their turn: the next free place is theirs
+    cycle_uid = fields.CharField(max_length=40, default="")  # shared by what was booked as one: see `bookings.cycles`
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
         "ateliers.Counsellor", related_name="bookings_made", null=True, on_delete=fields.SET_NULL
@@ -174,13 +176,14 @@ def advance(booking: Booking) -> None:
     booking.sequence += 1
 
 
-async def refuse_repeated(session_id: int, wish: Wish, secret: bytes) -> None:
+async def refuse_repeated(session_ids: Sequence[int], wish: Wish, secret: bytes) -> None:
+    """Raise SameForm or AlreadyBooked where this form, or this person in one of these sessions, has a booking."""
     # One statement, so one snapshot: between two, the twin of this form may commit, and its own sender would be told
     # that somebody booked before.
-    form, key = hashed(wish.form_key), contact_key(session_id, wish, secret)
+    form, keys = hashed(wish.form_key), [contact_key(number, wish, secret) for number in session_ids]
     same = Q(form_key_hash=form)
-    if key:
-        same |= Q(session_id=session_id, contact_key=key, cancelled_at__isnull=True)
+    if all(keys):
+        same |= Q(session_id__in=session_ids, contact_key__in=keys, cancelled_at__isnull=True)
     found = await Booking.filter(same).only("id", "form_key_hash")
     for booking in found:
         if booking.form_key_hash == form:

@@ -193,7 +193,7 @@ async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, 
         booking_closes_at=closes,
         published_at=terms.published_at,
         private_key=(session.private_key or secrets.token_hex(8)) if terms.private else "",
-        waiting_list=terms.waiting_list,
+        waiting_list=terms.waiting_list and not session.in_cycle,
         updated_at=now,
     )
     if done != 1:

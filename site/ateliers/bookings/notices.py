@@ -31,9 +31,22 @@ class Post:
     settings: Settings
     secret: bytes
 
-    async def confirmed(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
-        """Tell that the places are theirs; REQUEST."""
-        return await self._send(tx, "confirmed", booking, session, now, invites.request)
+    async def confirmed(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        cycle: Sequence[Session] = (),
+    ) -> bool:
+        """Tell that the places are theirs; REQUEST. `cycle`: every date that was booked with it, which the first tells.
+
+        One letter a date, for a calendar takes one invitation from a letter (RFC 5546 §3.2: one UID a REQUEST).
+        """
+        nth = next((n for n, each in enumerate(cycle, 1) if each.id == session.id), 0)
+        words = {"cycle": list(cycle), "nth": nth}
+        return await self._send(tx, "confirmed", booking, session, now, invites.request, words=words)
 
     async def again(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
         """Repeat an existing booking to its own address, at most once in `AGAIN`."""

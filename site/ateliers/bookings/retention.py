@@ -1,6 +1,6 @@
 """Personal data goes on time: needs the day after the session, names and contacts 30 days after it.
 
-Of those who only waited, everything goes at its end.
+Of those who only waited, everything goes at its end. Of a cycle, names and contacts go 30 days after its last date.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ async def forget(now: datetime) -> Forgotten:
     long_ended = Q(session_id__in=Subquery(Session.filter(ends_at__lte=now - CONTACTS).values("id")))
     # Who only waited has nothing to be told after the end.
     waited = Q(session_id__in=Subquery(Session.filter(ends_at__lte=now).values("id")), waiting_since__isnull=False)
-    due = Booking.filter(long_ended | waited, forgotten_at__isnull=True)
+    # The dates of a cycle are one booking, which one manages from any of them: it goes when the last one's time has come.
+    running = Booking.filter(session__ends_at__gt=now - CONTACTS, cancelled_at__isnull=True).exclude(cycle_uid="")
+    due = Booking.filter(long_ended | waited, forgotten_at__isnull=True).exclude(
+        cycle_uid__in=Subquery(running.values("cycle_uid"))
+    )
     # A letter that nobody took still holds the address, and the link.
     await OutboxMessage.filter(group_key__in=Subquery(due.values("uid"))).update(recipient="", message=None)
     # What was written to them may name them too.

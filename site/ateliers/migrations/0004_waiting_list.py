@@ -29,5 +29,5 @@ class Migration(migrations.Migration):
             for name in MOMENTS
         ),
         AddFilledField(model_name="Session", name="waiting_list", field=fields.BooleanField(default=True)),
-        *(ops.RunSQL(sql, f"DROP INDEX {sql.split()[5]}") for sql in INDEXES),
+        *(ops.RunSQL(sql, f"DROP INDEX IF EXISTS {sql.split()[5]}") for sql in INDEXES),
     ]

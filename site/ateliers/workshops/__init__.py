@@ -117,6 +117,7 @@ class Session(Model):
     capacity = fields.IntField()
     seats_taken = fields.IntField(default=0)  # booked, and held for those of the waiting list who have an offer
     waiting_list = fields.BooleanField(default=True)  # may one join it when the places are gone
+    in_cycle = fields.BooleanField(default=False)  # booked as one with the other dates of its series
     published_at = fields.DatetimeField(null=True)
     called_off_at = fields.DatetimeField(null=True)
     call_off_reason = fields.CharField(max_length=300, default="")

@@ -85,6 +85,7 @@ class Terms:
     closes_before: timedelta | None = None
     private: bool = False
     waiting_list: bool = True
+    cycle: bool = False  # the dates of the series are booked as one
     organisation_id: int | None = None
     cohosts: tuple[int, ...] = field(default=())  # counsellors, without the host
 
@@ -157,7 +158,8 @@ def new_session(
         workshop=workshop, venue=terms.venue, counsellor=me.counsellor, organisation_id=terms.organisation_id,
         series=series, capacity=terms.capacity, room=terms.room, published_at=terms.published_at,
         booking_opens_at=terms.booking_opens_at, created_at=now, updated_at=now,
-        private_key=_private_key() if terms.private else "", waiting_list=terms.waiting_list,
+        private_key=_private_key() if terms.private else "", in_cycle=terms.cycle and series is not None,
+        waiting_list=terms.waiting_list and not (terms.cycle and series is not None),  # who waits, waits for one date
     )  # fmt: skip
     session.place_at(wall, timedelta(minutes=terms.minutes), terms.venue)
     if session.starts_at <= now:

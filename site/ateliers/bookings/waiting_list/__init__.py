@@ -55,12 +55,12 @@ async def join(session_id: int, wish: Wish, *, post: Post, now: datetime) -> Boo
         try:
             return await unit_of_work(_join, session_id, wish, post, now)
         except IntegrityError:
-            await refuse_repeated(session_id, wish, post.secret)
+            await refuse_repeated([session_id], wish, post.secret)
     raise RuntimeError("no free reference after three tries")
 
 
 async def _join(tx: TransactionalDBClient, session_id: int, wish: Wish, post: Post, now: datetime) -> Booking:
-    await refuse_repeated(session_id, wish, post.secret)
+    await refuse_repeated([session_id], wish, post.secret)
     for limit, subject in wish.guards:
         await count(tx, limit, subject, post.secret, now)
     session = await locked(tx, session_id, now)
@@ -69,7 +69,7 @@ async def _join(tx: TransactionalDBClient, session_id: int, wish: Wish, post: Po
         raise Unusable("seats")
     if session.seats_left >= wish.seats:
         raise PlacesLeft(session.seats_left)
-    if not session.waiting_list:
+    if not session.waiting_list or session.in_cycle:
         raise SessionFull(session.seats_left)
     booking = await new_booking(tx, session, wish, post.secret, now, waiting_since=now)
     await post.waiting(tx, booking, session, now, rank=await rank_of(booking, tx))

@@ -15,6 +15,8 @@ routes = [
     Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
     Route("/r/{token}/annuler", keeping.ask_cancel),
     Route("/r/{token}/annuler", keeping.cancel, methods=["POST"]),
+    Route("/r/{token}/annuler-cycle", keeping.ask_cancel_all),
+    Route("/r/{token}/annuler-cycle", keeping.cancel_all, methods=["POST"]),
     Route("/r/{token}/reprendre", keeping.take_back, methods=["POST"]),
     Route("/r/{token}/remplacer", keeping.replace, methods=["POST"]),
     Route("/r/{token}/accepter", keeping.ask_answer),

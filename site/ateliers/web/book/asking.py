@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, i18n
-from ateliers.bookings import MOST_SEATS, Booking, Wish
+from ateliers.bookings import MOST_SEATS, Booking, Wish, cycles
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
 from ateliers.limits import Limit
@@ -43,22 +44,31 @@ PER_ADDRESS = Limit("book:address", 40, timedelta(hours=1))
 PER_CONTACT = Limit("book:contact", 12, timedelta(days=1))
 
 
+async def _asked(request: Request, now: datetime) -> tuple[Session, list[Session]]:
+    """The session, and the dates that are booked with it: then it counts as full as the fullest of them."""
+    session = await named_session(request, now)
+    dates = await cycles.dates_of(session, now)
+    if dates:
+        session.seats_taken = session.capacity - cycles.seats_left(dates)
+    return session, dates
+
+
 async def ask(request: Request) -> Response:
     """The form."""
     now = utc_now()
-    session = await named_session(request, now)
+    session, dates = await _asked(request, now)
     refusal = _refusal(session, now)
     if refusal is not None:
         return await _refused(request, session, refusal, now)
     form = BookingForm(places=1, qui="moi", contact="email")
     key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
-    return _form_page(request, session, form, key, freed="libre" in request.query_params)
+    return _form_page(request, session, form, key, freed="libre" in request.query_params, dates=dates)
 
 
 async def send(request: Request) -> Response:
     """What the form sends: first to be checked by the person, then to be booked."""
     now = utc_now()
-    session = await named_session(request, now)
+    session, dates = await _asked(request, now)
     async with request.form(max_files=0, max_fields=30) as data:
         form, key = BookingForm(data), str(data.get("cle", ""))
         step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
@@ -67,18 +77,20 @@ async def send(request: Request) -> Response:
     valid = form.validate()
     if age is None or trap:
         key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
-        return _form_page(request, session, form, key, status=422, stale=True)
+        return _form_page(request, session, form, key, status=422, stale=True, dates=dates)
     if not valid:
-        return _form_page(request, session, form, key, status=422)
+        return _form_page(request, session, form, key, status=422, dates=dates)
     if step == "modifier":
-        return _form_page(request, session, form, key)
+        return _form_page(request, session, form, key, dates=dates)
     if step != "confirmer" or age < FORM_MIN_SECONDS:
         meant = email_meant(form.email.data or "")
-        return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant)
-    return await _book(request, session, form, key, now)
+        return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant, dates=dates)
+    return await _book(request, session, dates, form, key, now)
 
 
-async def _book(request: Request, session: Session, form: BookingForm, key: str, now: datetime) -> Response:
+async def _book(
+    request: Request, session: Session, dates: list[Session], form: BookingForm, key: str, now: datetime
+) -> Response:
     state = request.app.state
     wish = _wish(request, form, key)
     try:
@@ -90,12 +102,12 @@ async def _book(request: Request, session: Session, form: BookingForm, key: str,
         booking = await Booking.get(id=already.booking_id)
         return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
     except TooMany as many:
-        return _form_page(request, session, form, key, status=429, wait=many.retry_after)
+        return _form_page(request, session, form, key, status=429, wait=many.retry_after, dates=dates)
     except SessionFull as full:
         if not full.left:
             return await _refused(request, session, full, now, form=form)
         form.places.errors = ["seats_few"]
-        return _form_page(request, session, form, key, status=409, left=full.left)
+        return _form_page(request, session, form, key, status=409, left=full.left, dates=dates)
     except (TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
         return await _refused(request, session, refusal, now, form=form)
     return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
@@ -131,6 +143,7 @@ def _form_page(
     left: int = 0,
     wait: int = 0,
     freed: bool = False,
+    dates: Sequence[Session] = (),
 ) -> Response:
     """The form with what was typed. `wait`: seconds until it may be sent again."""
     return respond(
@@ -146,6 +159,7 @@ def _form_page(
         left=left,
         wait=wait,
         freed=freed,
+        dates=dates,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, invites
-from ateliers.bookings import MOST_SEATS, Booking, waiting_list
+from ateliers.bookings import MOST_SEATS, Booking, cycles, waiting_list
 from ateliers.bookings.changes import instead_of, rebook
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
@@ -46,6 +48,7 @@ async def _booking_page(
     session = booking.session
     link = request.app.state.post.manage_url(booking)
     others = await alternatives_to(session, now, seats=booking.seats, most=3) if session.called_off_at else []
+    mates = await cycles.mates(booking)
     return respond(
         request,
         "book/booking.html",
@@ -56,6 +59,8 @@ async def _booking_page(
         qr=Markup(segno.make(link, error="m").svg_inline(border=2, omitsize=True)),  # noqa: S704 - drawn by segno
         link=link,
         new=new,
+        mates=[(each, manage_token(each.uid, request.app.state.secret)) for each in mates],
+        to_come=[each for each in mates if each.state == "confirmed" and _is_coming(each, now)],
         problem=problem,
         done=done,
         runs=await runs(request, session),
@@ -94,6 +99,32 @@ async def ask_cancel(request: Request) -> Response:
     return respond(
         request, "book/cancel.html", booking=booking, session=booking.session, token=request.path_params["token"]
     )
+
+
+def _is_coming(booking: Booking, now: datetime) -> bool:
+    return booking.session.called_off_at is None and booking.session.starts_at > now
+
+
+async def ask_cancel_all(request: Request) -> Response:
+    """Are you sure, of every date still to come?"""
+    booking, now = await _mine(request), utc_now()
+    coming = [each for each in await cycles.mates(booking) if each.state == "confirmed" and _is_coming(each, now)]
+    if not coming:
+        return _back(request)
+    return respond(
+        request, "book/cancel.html", booking=booking, session=coming[0].session, token=request.path_params["token"],
+        coming=coming,
+    )  # fmt: skip
+
+
+async def cancel_all(request: Request) -> Response:
+    """Give the places back on every date still to come."""
+    booking = await _mine(request)
+    try:
+        await bookings.cancel_cycle(booking.id, post=request.app.state.post, now=utc_now())
+    except Gone:
+        return _back(request)
+    return _back(request, "cycle")
 
 
 async def cancel(request: Request) -> Response:

@@ -22,7 +22,9 @@ from ateliers.refusals import (
     SameForm,
     SessionFull,
     TooLate,
+    TooMany,
     Unusable,
+    VenueWithdrawn,
 )  # fmt: skip
 from ateliers.templating import url
 from ateliers.web.addresses import named_session
@@ -90,12 +92,14 @@ async def _join(request: Request, session: Session, form: WaitingForm, key: str,
         sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
         booking = await Booking.get(id=already.booking_id)
         return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
+    except TooMany as many:
+        return _form_page(request, session, form, key, status=429, wait=many.retry_after)
     except waiting_list.PlacesLeft:
         return RedirectResponse(url(f"/ateliers/{session.slug}/reserver", libre="1"), 303)
     except Unusable:
         form.places.errors = ["seats_never"]
         return _form_page(request, session, form, key, status=422)
-    except (SessionFull, TooLate, CalledOff, NotOpenYet) as refusal:
+    except (SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
         return await _refused(request, session, refusal, now, form=form)
     return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
 
@@ -113,19 +117,28 @@ def _new_key(request: Request, session: Session, now: datetime) -> str:
 
 
 def _form_page(
-    request: Request, session: Session, form: WaitingForm, key: str, *, status: int = 200, stale: bool = False
+    request: Request,
+    session: Session,
+    form: WaitingForm,
+    key: str,
+    *,
+    status: int = 200,
+    stale: bool = False,
+    wait: int = 0,
 ) -> Response:
     most = min(MOST_SEATS, session.capacity)
     return respond(
         request,
         "book/form.html",
         status,
+        {"Retry-After": str(wait)} if wait else None,
         session=session,
         form=form,
         key=key,
         most=most,
         stale=stale,
         left=0,
+        wait=wait,
         waiting=True,
     )
 

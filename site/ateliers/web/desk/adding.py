@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import StopValidation
 
 from ateliers import bookings, i18n
-from ateliers.bookings import MOST_SEATS, Booking, Wish, hosting
+from ateliers.bookings import MOST_SEATS, Booking, Wish, cycles, hosting
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import AlreadyBooked, CalledOff, NotFound, NotOpenYet, SameForm, SessionFull, TooLate
@@ -91,7 +91,7 @@ async def ask(request: Request, me: Standing, session: Session) -> Response:
     channels = hosting.open_channels(session, now)
     at_the_door = "walk_in" in channels and now >= session.starts_at - SOON
     form = AddForm(canal="walk_in" if at_the_door else (channels or ["phone"])[0], places=1, langue="fr")
-    return _page(request, session, form, now, key=_key(request, session, now))
+    return await _page(request, session, form, now, key=_key(request, session, now))
 
 
 async def add(request: Request, me: Standing, session: Session) -> Response:
@@ -102,24 +102,24 @@ async def add(request: Request, me: Standing, session: Session) -> Response:
     form.region = phone_region_of(session.venue.department)
     form.channels = hosting.open_channels(session, now)
     if not form.channels:
-        return _page(request, session, form, now, key=key, status=409)
+        return await _page(request, session, form, now, key=key, status=409)
     if form_key_age(key, request.app.state.secret, f"add:{session.id}", now) is None:
-        return _page(request, session, form, now, key=_key(request, session, now), status=422, stale=True)
+        return await _page(request, session, form, now, key=_key(request, session, now), status=422, stale=True)
     if not form.validate():
-        return _page(request, session, form, now, key=key, status=422)
+        return await _page(request, session, form, now, key=key, status=422)
     try:
         booking = await bookings.book(session.id, _wish(form, key, me, more=more), post=request.app.state.post, now=now)
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
         there = await Booking.get(id=already.booking_id)
-        return _page(request, session, form, now, key=key, status=409, there=there)
+        return await _page(request, session, form, now, key=key, status=409, there=there)
     except SessionFull as full:
         missing = (form.places.data or 1) - full.left
-        return _page(request, session, form, now, key=key, status=409, missing=missing, left=full.left)
+        return await _page(request, session, form, now, key=key, status=409, missing=missing, left=full.left)
     except (TooLate, CalledOff, NotOpenYet):
         await session.refresh_from_db()
-        return _page(request, session, form, now, key=key, status=409)
+        return await _page(request, session, form, now, key=key, status=409)
     path = url(f"/pro/ateliers/{session.id}/emargement", fait="ajout", inscrit=booking.id)
     return RedirectResponse(path, 303)
 
@@ -143,7 +143,7 @@ def _key(request: Request, session: Session, now: datetime) -> str:
     return new_form_key(request.app.state.secret, f"add:{session.id}", now)
 
 
-def _page(
+async def _page(
     request: Request,
     session: Session,
     form: AddForm,
@@ -158,7 +158,8 @@ def _page(
 ) -> Response:
     return respond(
         request, "desk/add.html", status, session=session, form=form, key=key, stale=stale, missing=missing, left=left,
-        there=there, channels=hosting.open_channels(session, now), most=MOST_SEATS, now=now,
+        there=there, dates=await cycles.dates_of(session, now, by_host=True), most=MOST_SEATS, now=now,
+        channels=hosting.open_channels(session, now),
     )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ class SessionForm(Form):
     dates = TextAreaField()
     sauf_feries = BooleanField(default=True)
     sauf_vacances = BooleanField()
+    cycle = BooleanField()
 
     publication = RadioField(
         default="maintenant",
@@ -249,7 +250,8 @@ class SessionForm(Form):
             venue=venue, minutes=int(self.duree.data or 0), capacity=int(self.places.data or 0), room=self.room,
             published_at=published[self.publication.data or "maintenant"],
             booking_opens_at=_moment(self.ouverture.data, venue.zone), closes_before=CLOSES[self.fermeture.data or ""],
-            private=bool(self.prive.data), waiting_list=bool(self.attente.data), organisation_id=organisation_id,
+            private=bool(self.prive.data), waiting_list=bool(self.attente.data),
+            cycle=bool(self.cycle.data) and self.repetition.data != "non", organisation_id=organisation_id,
             cohosts=tuple(sorted(int(n) for n in self.coanimateurs.data or [] if n.isascii() and n.isdigit() and len(n) < 19)),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ateliers.bookings import cycles
 from ateliers.database import utc_now
 from ateliers.refusals import Gone, NotFound
 from ateliers.search import Search
@@ -29,6 +30,9 @@ async def session_page(request: Request) -> Response:
     now = utc_now()
     session = await shown(request, now)
     others = []
+    dates = await cycles.dates_of(session, now)
+    if dates:
+        session.seats_taken = session.capacity - cycles.seats_left(dates)  # as one: as full as the fullest date
     if session.is_full or not session.is_open(now):
         others = await alternatives_to(session, now, seats=1, most=3)
     return respond(
@@ -38,7 +42,8 @@ async def session_page(request: Request) -> Response:
         workshop=session.workshop,
         venue=session.venue,
         now=now,
-        others=others,
+        others=[each for each in others if each.id not in {date.id for date in dates}],
+        dates=dates,
         distances=distances(session.venue.point, others),
         event=education_event(request, session, now),
     )
