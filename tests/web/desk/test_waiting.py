@@ -48,6 +48,8 @@ async def test_the_host_sees_the_list_and_does_what_the_phone_said(site: Visitor
     host = await site.get(f"/pro/ateliers/{session.id}")
     assert path in host.links()
     assert "Liste d’attente : 2 personnes" in host.text
+    assert "2 personnes attendent" in (await site.get("/pro")).text
+    assert path in (await site.get(f"/pro/ateliers/{session.id}/emargement")).links()
     assert "Ana Attend" not in host.text  # who comes is not who waits
     listed = await site.get(path)
     assert listed.text.index("Ana Attend") < listed.text.index("Ben Attend")

@@ -14,7 +14,17 @@ from tortoise.exceptions import IntegrityError
 
 from ateliers.bookings.booking import CHANGES, MOST_SEATS, Booking, Wish, held, new_booking, refuse_repeated
 from ateliers.bookings.notices import Post
-from ateliers.bookings.waiting_list.line import confirm, drop, hold, locked, rank_of, refuse_over, save, waiting_for
+from ateliers.bookings.waiting_list.line import (
+    confirm,
+    drop,
+    hold,
+    how_many,
+    locked,
+    rank_of,
+    refuse_over,
+    save,
+    waiting_for,
+)
 from ateliers.bookings.waiting_list.odds import Outlook, outlook
 from ateliers.bookings.waiting_list.offers import (
     Swept,
@@ -165,6 +175,6 @@ async def told_again(tx: TransactionalDBClient, booking: Booking, session: Sessi
 
 
 __all__ = [
-    "UNDO", "Outlook", "PlacesLeft", "Swept", "accept", "accept_for", "came_back", "join", "leave", "left",
+    "UNDO", "Outlook", "PlacesLeft", "Swept", "accept", "accept_for", "came_back", "how_many", "join", "leave", "left",
     "offer_by_hand", "outlook", "pass_on", "rank_of", "refit", "remove", "seats_freed", "sweep", "told_again", "waiting_for",
 ]  # fmt: skip

@@ -5,10 +5,12 @@ Everything that writes expects the session's row to be locked by its caller.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F, Q
+from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from ateliers.bookings.booking import Booking, advance, loaded
@@ -20,6 +22,13 @@ from ateliers.workshops import Session
 async def waiting_for(session_id: int) -> list[Booking]:
     """Everybody on the list of a session, those with an offer too, in order."""
     return await in_line(None, session_id)
+
+
+async def how_many(session_ids: Iterable[int]) -> dict[int, int]:
+    """People on the list of each of these sessions; those with none are left out."""
+    found = Booking.filter(session_id__in=list(session_ids), cancelled_at__isnull=True, waiting_since__isnull=False)
+    counted = found.annotate(people=Count("id")).group_by("session_id").values_list("session_id", "people")
+    return dict(await counted)
 
 
 async def rank_of(booking: Booking, tx: TransactionalDBClient | None = None) -> int:

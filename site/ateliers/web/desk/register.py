@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
-from ateliers.bookings import Booking, attendance, hosting
+from ateliers.bookings import Booking, attendance, hosting, waiting_list
 from ateliers.bookings.attendance import AttendanceMark, marks_of
 from ateliers.bookings.figures import register_rows
 from ateliers.bookings.retention import NEEDS
@@ -63,6 +63,7 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
         searchable=len(rows) > SEARCH_FROM or bool(query),
         done=request.query_params.get("fait", ""),
         just=next((row for row in rows if str(row.booking.id) == chosen), None),
+        waiting=(await waiting_list.how_many([session.id])).get(session.id, 0),
         may_add=bool(hosting.open_channels(session, now)),
         **_shown(session, now),
     )

@@ -39,7 +39,15 @@ async def week(request: Request, me: Standing) -> Response:
     days: dict[str, list[Session]] = {}
     for session in coming:
         days.setdefault(session.starts_local[:10], []).append(session)
-    return respond(request, "desk/week.html", days=days, drafts=drafts, later=later, now=now)
+    return respond(
+        request,
+        "desk/week.html",
+        days=days,
+        drafts=drafts,
+        later=later,
+        now=now,
+        waiting=await waiting_list.how_many(session.id for session in coming),
+    )
 
 
 async def session_page(request: Request, me: Standing, session: Session) -> Response:
@@ -48,7 +56,7 @@ async def session_page(request: Request, me: Standing, session: Session) -> Resp
     runs = await run_by(me).filter(id=session.id).exists()
     booked, waiting = [], 0
     if runs:
-        waiting = len(await waiting_list.waiting_for(session.id))
+        waiting = (await waiting_list.how_many([session.id])).get(session.id, 0)
         booked = await Booking.confirmed(session_id=session.id).order_by("id")
     dates = []
     if session.series_id:
