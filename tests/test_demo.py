@@ -314,7 +314,11 @@ async def test_every_place_taken_is_somebodys_and_the_desk_has_people() -> None:
     secret = b"a secret of the tests, long enough"
     await load(gazetteer(), TODAY, sessions=300, secret=secret)
     for session in await Session.all().prefetch_related("bookings"):
-        assert session.seats_taken == sum(booking.seats for booking in session.bookings), session.id
+        confirmed = [booking for booking in session.bookings if booking.state == "confirmed"]
+        assert session.seats_taken == sum(booking.seats for booking in confirmed), session.id
+    waiting = await Booking.filter(waiting_since__isnull=False).select_related("session")
+    assert waiting
+    assert all(booking.session.is_full and booking.contact_key for booking in waiting)
     booking = await Booking.exclude(email="").first()
     assert booking is not None
     assert (await by_token(manage_token(booking.uid, secret))).id == booking.id

@@ -170,3 +170,24 @@ def test_one_file_adds_a_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     finally:
         i18n.languages.cache_clear()
         i18n.translations.cache_clear()
+
+
+def test_de_contracts_as_one_says_it() -> None:
+    names = (
+        "Guéret",
+        "Aubusson",
+        "Évreux",
+        "Yvetot",
+        "Le Mans",
+        "Les Abymes",
+        "La Rochelle",
+        "L’Isle-Adam",
+        "Le",
+        "23000",
+    )
+    assert [i18n.of_place(name) for name in names] == [
+        "de Guéret", "d’Aubusson", "d’Évreux", "d’Yvetot", "du Mans", "des Abymes", "de La Rochelle", "de L’Isle-Adam",
+        "de Le", "de 23000",
+    ]  # fmt: skip
+    with i18n.using_language("en"):
+        assert i18n.of_place("Aubusson") == "Aubusson"

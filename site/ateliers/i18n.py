@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -180,6 +181,16 @@ def clock_words(wall: datetime | time) -> str:
 def time_range(start: datetime, end: datetime, zone: str) -> str:
     """Both hours: "14 h à 16 h"."""
     return phrase("time_range", start=time_words(start, zone), end=time_words(end, zone))
+
+
+def of_place(name: str) -> str:
+    """ "de" before a name as French contracts it: d’Aubusson, du Mans, des Abymes. Other languages do not use it."""
+    article, _, rest = name.partition(" ")
+    if article in {"Le", "Les"} and rest:
+        return f"{'du' if article == 'Le' else 'des'} {rest}"
+    if unicodedata.normalize("NFKD", name.lower())[:1] in {*"aeiouyœæ"}:
+        return f"d’{name}"
+    return f"de {name}"
 
 
 def distance_words(km: float) -> str:

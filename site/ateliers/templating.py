@@ -131,6 +131,7 @@ def _environment() -> Environment:
         time_words=i18n.time_words,
         clock_words=i18n.clock_words,
         distance_words=i18n.distance_words,
+        of_place=i18n.of_place,
         number=i18n.number_words,
         markdown=markdown,
         translated=i18n.gettext,

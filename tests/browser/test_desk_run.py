@@ -262,6 +262,18 @@ def test_a_tap_changes_its_row_in_place(chromium: Browser, desk: Desk) -> None:
         assert row.locator("button[aria-pressed=true]").inner_text().endswith("Présent")
 
 
+def test_in_another_language_too_the_register_is_read_without_network(chromium: Browser, desk: Desk) -> None:
+    with at_the_desk(chromium, replace(desk, key=desk.other_key)) as visit:
+        page = visit.page
+        visit.go(f"/en/pro/ateliers/{desk.ids['day']}/emargement")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.wait_for_timeout(500)
+        page.context.set_offline(True)
+        page.reload()
+        expect(page.locator("#dit")).to_contain_text("No network: this is the list of")
+        visit.complaints[:] = [line for line in visit.complaints if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
 def test_without_network_the_register_is_read_and_taps_wait(chromium: Browser, desk: Desk) -> None:
     address = f"/pro/ateliers/{desk.ids['day']}/emargement"
     with at_the_desk(chromium, replace(desk, key=desk.other_key)) as visit:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from ateliers.database import open_database
+from ateliers.database import open_database, unit_of_work, utc_now
 from ateliers.outbox import OutboxMessage
-from ateliers.people import Counsellor, Invitation, Organisation
+from ateliers.people import Coordination, Counsellor, Invitation, Organisation, sign_in
 
 
 @pytest.fixture
@@ -59,3 +60,41 @@ def test_an_invitation_is_sent(run, database_url: str) -> None:  # type: ignore[
     assert len(letters) == 3
     assert run("invite", "x@y.example", "--department", "23").exit_code == 2
     assert run(*words[:-1], "999").exit_code == 2
+
+
+def test_a_coordination_ends_and_stays_in_the_books(run, database_url: str) -> None:  # type: ignore[no-untyped-def]
+    run("admin", "ada@ville.example")
+
+    async def coordinate() -> None:
+        async with open_database(database_url):
+            ada, today = await Counsellor.get(), utc_now().date()
+            await Coordination.create(counsellor=ada, department="23", since=today - timedelta(days=90))
+
+    asyncio.run(coordinate())
+    assert "coordinator of 23" in run("list").output
+    words = ("end-coordination", "ada@ville.example", "--department")
+    assert run(*words, "974").exit_code == 1
+    assert run(*words, "23").exit_code == 0
+    assert "coordinator" not in run("list").output
+    assert run(*words, "23").exit_code == 1
+    assert run("end-coordination", "nobody@ville.example", "--department", "23").exit_code == 1
+
+
+def test_a_lost_second_factor_is_reset_and_every_browser_signed_out(run, database_url: str) -> None:  # type: ignore[no-untyped-def]
+    run("admin", "ada@ville.example")
+    assert "had no second factor" in run("reset-factor", "ada@ville.example").output
+
+    async def lose() -> None:
+        async with open_database(database_url):
+            await Counsellor.all().update(totp_sealed="x", totp_since=utc_now(), recovery_hashes=["a"])
+            await unit_of_work(sign_in.begin, await Counsellor.get(), way="link", browser="Chromium", now=utc_now())
+
+    asyncio.run(lose())
+    assert "by the link alone" in run("reset-factor", "ada@ville.example").output
+
+    async def left() -> tuple[Counsellor, int]:
+        async with open_database(database_url):
+            return await Counsellor.get(), await sign_in.SignIn.filter(ended_at__isnull=True).count()
+
+    ada, browsers = asyncio.run(left())
+    assert (ada.totp_since, ada.totp_sealed, ada.recovery_hashes, browsers) == (None, "", [], 0)

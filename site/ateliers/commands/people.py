@@ -8,8 +8,8 @@ import click
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers.database import open_database, unit_of_work, utc_now
-from ateliers.people import Counsellor, Organisation, Stay, team
-from ateliers.people.counsellors import ROLES, Coordination
+from ateliers.people import Counsellor, Organisation, Stay, factor, team
+from ateliers.people.counsellors import ROLES, Coordination, by_email
 from ateliers.people.joining import invite
 from ateliers.people.notices import tell_invited
 from ateliers.settings import load_settings
@@ -102,3 +102,41 @@ def list_command() -> None:
     for line in lines:
         click.echo(line)
     click.echo(f"{len(lines)} {'person' if len(lines) == 1 else 'people'}.")
+
+
+@people.command("reset-factor")
+@click.argument("email", callback=_address)
+def reset_factor(email: str) -> None:
+    """Sign EMAIL in without a code from now on: they lost their phone and the recovery codes. Be sure who asks.
+
+    Every browser they are signed in with is signed out.
+    """
+
+    async def run() -> bool:
+        async with open_database(load_settings().database_url):
+            return await factor.reset(await _known(email), utc_now())
+
+    done = asyncio.run(run())
+    click.echo(f"{email} signs in by the link alone." if done else f"{email} had no second factor.")
+
+
+@people.command("end-coordination")
+@click.argument("email", callback=_address)
+@click.option("--department", required=True, type=click.Choice(list(DEPARTMENTS)), metavar="CODE", help="23, 2A, 974 …")
+def end_coordination(email: str, department: str) -> None:
+    """Let EMAIL no longer coordinate the département, from today on. What they did stays."""
+
+    async def run() -> bool:
+        async with open_database(load_settings().database_url):
+            return await team.end_coordination(await _known(email), department, utc_now().date())
+
+    if not asyncio.run(run()):
+        raise click.ClickException(f"{email} does not coordinate {department}.")
+    click.echo(f"{email} no longer coordinates {department}.")
+
+
+async def _known(email: str) -> Counsellor:
+    found = await by_email(email)
+    if found is None:
+        raise click.ClickException(f"Nobody here has the address {email}.")
+    return found

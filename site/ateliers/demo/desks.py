@@ -22,6 +22,7 @@ MAIL = "@courriel.example"
 MANAGER, COORDINATOR = 6, 7  # among the rounds: two more of Guéret, so that its team is whole
 _CHUNK = 500
 _CAME = ("present",) * 16 + ("absent",) * 3 + ("excused",)
+_WAIT = (0, 0, 1, 2, 3)  # people on the list of a full session
 _CONTACTS = ("email",) * 15 + ("phone",) * 3 + ("none",) * 2
 
 
@@ -66,6 +67,12 @@ async def people_it(tx: TransactionalDBClient, rng: Random, secret: bytes, today
             seats = min(left, 2 if rng.random() < 0.12 else 1)
             made.append(_booking(rng, session, seats, secret, references, guests, today))
             left -= seats
+        if session.is_full and session.called_off_at is None and session.starts_at.date() > today:
+            for _ in range(rng.choice(_WAIT)):
+                waits = _booking(rng, session, 1, secret, references, guests, today)
+                if waits.contact_key:  # who cannot be reached cannot wait
+                    waits.waiting_since = waits.created_at
+                    made.append(waits)
     for start in range(0, len(made), _CHUNK):
         await Booking.bulk_create(made[start : start + _CHUNK], using_db=tx)
     await _who_came(tx, rng, {session.id: session for session in sessions}, today)
@@ -119,7 +126,7 @@ async def _who_came(tx: TransactionalDBClient, rng: Random, sessions: dict[int, 
     over = [number for number, session in sessions.items() if session.ends_at < morning and not session.called_off_at]
     marks: list[AttendanceMark] = []
     for start in range(0, len(over), _CHUNK):
-        rows = Booking.filter(session_id__in=over[start : start + _CHUNK]).using_db(tx).order_by("id")
+        rows = Booking.confirmed(session_id__in=over[start : start + _CHUNK]).using_db(tx).order_by("id")
         for number, session_id in await rows.values_list("id", "session_id"):
             session = sessions[session_id]
             marks.append(

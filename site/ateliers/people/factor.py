@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from tortoise.backends.base.client import TransactionalDBClient
 
@@ -13,6 +14,7 @@ from ateliers.people.counsellors import Counsellor
 from ateliers.people.sign_in import SignIn, end, hashed, new_key
 from ateliers.refusals import Gone, NotAllowed
 
+_OFF: dict[str, Any] = {"totp_sealed": "", "totp_since": None, "totp_step": 0, "recovery_hashes": []}
 TRIES = Limit("factor:account", 5, timedelta(minutes=15))
 
 
@@ -95,10 +97,21 @@ async def switch_off(counsellor: Counsellor, typed: str, secret: bytes, now: dat
     """Sign-in asks for no code from now on. False when `typed` is no code of theirs. Raises TooMany."""
     if not await use_code(counsellor, typed, secret, now):
         return False
-    await Counsellor.filter(id=counsellor.id).update(
-        totp_sealed="", totp_since=None, totp_step=0, recovery_hashes=[]
-    )  # fmt: skip
+    await Counsellor.filter(id=counsellor.id).update(**_OFF)
     return True
+
+
+async def reset(counsellor: Counsellor, now: datetime) -> bool:
+    """Switch it off for somebody who has neither phone nor codes left, and end their sessions. False when it was off."""
+
+    async def work(tx: TransactionalDBClient) -> bool:
+        on = Counsellor.filter(id=counsellor.id, totp_since__isnull=False).using_db(tx)
+        if await on.update(**_OFF) != 1:
+            return False
+        await end(counsellor.id, now)
+        return True
+
+    return await unit_of_work(work)
 
 
 async def _one_try(counsellor: Counsellor, secret: bytes, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient
@@ -108,6 +108,12 @@ async def invite_by_letter(
     )  # fmt: skip
     await notices.tell_invited(tx, settings, made, token, now)
     return True
+
+
+async def end_coordination(counsellor: Counsellor, department: str, today: date) -> bool:
+    """Their last day was yesterday; the row stays. False when they do not coordinate it today."""
+    held = Coordination.on(today).filter(counsellor_id=counsellor.id, department=department)
+    return await held.update(until=today - timedelta(days=1)) > 0
 
 
 async def _is_there(email: str, role: str, organisation: Organisation | None, department: str, today: date) -> bool:

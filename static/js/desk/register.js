@@ -8,7 +8,9 @@ const counts = document.querySelector("#comptes");
 const path = location.pathname; // the form's own address too
 const EVERY = 20_000; // ms between two tries, while something waits
 
-navigator.serviceWorker?.register("/pro/veille.js", { scope: "/pro/" }).catch(() => {}); // less without it, never broken
+const home = path.replace(/\/pro\/.*$/, "/pro/"); // each language has a worker of its own: a scope is a folder
+
+navigator.serviceWorker?.register(`${home}veille.js`, { scope: home }).catch(() => {}); // less without it, never broken
 
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form[data-mark]");

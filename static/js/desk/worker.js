@@ -3,7 +3,7 @@
 
 const PAGES = "desk-pages";
 const FILES = "desk-files";
-const REGISTER = /^\/pro\/ateliers\/\d+\/emargement$/;
+const REGISTER = /^(\/[a-z]{2,3})?\/pro\/ateliers\/\d+\/emargement$/;
 const UNTIL = "X-Keep-Until"; // milliseconds since 1970; absent: not to be kept
 
 self.addEventListener("install", () => self.skipWaiting());
