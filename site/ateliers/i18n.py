@@ -184,7 +184,9 @@ def time_range(start: datetime, end: datetime, zone: str) -> str:
 
 
 def of_place(name: str) -> str:
-    """ "de" before a name as French contracts it: d’Aubusson, du Mans, des Abymes. Other languages do not use it."""
+    """French "de" and a name, contracted: d’Aubusson, du Mans, des Abymes. In another language the name alone."""
+    if _language.get() != DEFAULT:
+        return name
     article, _, rest = name.partition(" ")
     if article in {"Le", "Les"} and rest:
         return f"{'du' if article == 'Le' else 'des'} {rest}"
