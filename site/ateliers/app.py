@@ -19,6 +19,7 @@ from ateliers.web import errors, middleware
 from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
 from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
+from ateliers.webhooks import worker as webhooks
 from geo.communes import Gazetteer
 from geo.geocoding import Geocoder
 from geo.tiles import TileCache
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     outbox.run_worker(settings, stopping),
                     retention.run(stopping),
                     waiting_list.run(app.state.post, stopping),
+                    webhooks.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     tiles_url: str = Field(IGN_PLAN, description="Upstream of the map's tiles with {z} {x} {y}, or none")
     tiles_attribution: str = Field("© IGN – Géoplateforme", description="Credit shown on the map for these tiles")
     geocoder: str = Field("https://data.geopf.fr/geocodage", description="Address search (BAN protocol), or none")
+    webhooks_private: bool = Field(
+        False, description="Let webhooks reach http and addresses of one's own network: for tests and intranets"
+    )
     operator_name: str = Field("", description="Legal name of the organisation that runs this site")
     operator_address: str = Field("", description="Its postal address")
     publication_director: str = Field("", description="Name of the publication director (legal notice)")

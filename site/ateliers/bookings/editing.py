@@ -185,6 +185,8 @@ async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, 
     closes = None if terms.closes_before is None else session.starts_at - terms.closes_before
     if session.published_at is not None and terms.published_at is not None:
         terms = replace(terms, published_at=min(session.published_at, terms.published_at))
+    was = session.published_at is not None and session.published_at <= now and not session.private_key
+    stays = terms.published_at is not None and terms.published_at <= now and not terms.private
     fits = Session.filter(id=session.id, seats_taken__lte=terms.capacity).using_db(tx)
     done = await fits.update(
         capacity=terms.capacity,
@@ -194,6 +196,7 @@ async def _set_terms(tx: TransactionalDBClient, session: Session, terms: Terms, 
         published_at=terms.published_at,
         private_key=(session.private_key or secrets.token_hex(8)) if terms.private else "",
         waiting_list=terms.waiting_list and not session.in_cycle,
+        unlisted_at=None if stays else now if was else session.unlisted_at,
         updated_at=now,
     )
     if done != 1:

@@ -15,6 +15,7 @@ from ateliers.commands.starting import check
 from ateliers.database import DatabaseUnusable, open_database, sqlite_path
 from ateliers.outbox import run_worker
 from ateliers.settings import Settings, load_settings
+from ateliers.webhooks import worker as webhooks
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ async def _until_told(settings: Settings) -> None:
             async with open_database(settings.database_url):
                 log.info("delivering letters")
                 await asyncio.gather(
-                    run_worker(settings, stopping), retention.run(stopping), waiting_list.run(post, stopping)
+                    run_worker(settings, stopping),
+                    retention.run(stopping),
+                    waiting_list.run(post, stopping),
+                    webhooks.run(settings, stopping),
                 )
         except DatabaseUnusable as error:
             if sqlite_path(settings.database_url):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from tortoise.exceptions import BaseORMException
 from tortoise.expressions import F
 
-from ateliers.outbox.messages import OutboxMessage, due, free
+from ateliers.outbox.messages import MAIL, OutboxMessage, due, free
 from ateliers.outbox.transports import Delayed, Refused, Transport, Unreachable
 
 FIRST_RETRY = timedelta(seconds=30)
@@ -47,8 +47,9 @@ async def deliver_due(
     limit: int = 20,
     *,
     stopping: asyncio.Event | None = None,
+    channel: str = MAIL,
 ) -> Delivered:
-    """Send up to `limit` letters that are due at `now`, at most one of each group. Any number of workers may call it.
+    """Send up to `limit` letters of a channel that are due at `now`, at most one of each group. Any worker may.
 
     Never call it inside a unit of work. Once `stopping` is set, what has not begun is given back at once.
     Raises what the database raises; leases then run out by themselves.
@@ -57,7 +58,7 @@ async def deliver_due(
     # No send begins that could outlive the lease; yet leases are short, for after a crash letters wait for their end.
     lease = transport.patience * 3
     started = asyncio.get_running_loop().time()
-    rows = await _lease(now, limit, lease)
+    rows = await _lease(now, limit, lease, channel)
     try:
         for row in rows:
             at = now + timedelta(seconds=asyncio.get_running_loop().time() - started)
@@ -73,8 +74,8 @@ async def deliver_due(
     return done
 
 
-async def _lease(now: datetime, limit: int, lease: timedelta) -> list[OutboxMessage]:
-    ids = await due(now).order_by("next_attempt_at", "id").limit(limit).values_list("id", flat=True)
+async def _lease(now: datetime, limit: int, lease: timedelta, channel: str) -> list[OutboxMessage]:
+    ids = await due(now, channel).order_by("next_attempt_at", "id").limit(limit).values_list("id", flat=True)
     if not ids:
         return []
     token = secrets.token_hex(16)
@@ -93,7 +94,7 @@ async def _deliver(row: OutboxMessage, transport: Transport, at: datetime, done:
         done.dead += 1
         await _bury(row, at, str(error))
     except (Delayed, TimeoutError) as error:
-        reason = str(error) or "the mail server took too long"
+        reason = str(error) or "no answer in time"
         if row.attempts >= MOST_ATTEMPTS:
             done.dead += 1
             await _bury(row, at, reason)

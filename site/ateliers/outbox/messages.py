@@ -13,6 +13,7 @@ from tortoise.queryset import QuerySet
 
 from ateliers.database import current_transaction
 
+MAIL = "mail"
 KEPT = timedelta(days=90)  # what went to whom and when, and the dead; the text of a sent letter goes at once
 
 
@@ -32,6 +33,7 @@ class OutboxMessage(Model):
     group_key = fields.CharField(max_length=80)  # order is kept within it
     dedupe_key = fields.CharField(max_length=160, unique=True)
     kind = fields.CharField(max_length=40)
+    channel = fields.CharField(max_length=10, default=MAIL)  # which transport takes it
     recipient = fields.CharField(max_length=320)
     message = fields.BinaryField(null=True)  # RFC 5322, removed once sent: it holds a link that opens the booking
     attempts = fields.IntField(default=0)
@@ -48,9 +50,17 @@ class OutboxMessage(Model):
 
 
 async def put(
-    tx: TransactionalDBClient, *, now: datetime, group: str, dedupe: str, kind: str, recipient: str, message: bytes
+    tx: TransactionalDBClient,
+    *,
+    now: datetime,
+    group: str,
+    dedupe: str,
+    kind: str,
+    recipient: str,
+    message: bytes,
+    channel: str = MAIL,
 ) -> bool:
-    """Leave one letter for the worker, in the transaction `tx` of `database.unit_of_work`.
+    """Leave one letter for the worker of its channel, in the transaction `tx` of `database.unit_of_work`.
 
     Returns False, and leaves nothing, when a letter with the same `dedupe` key exists already. Letters of one `group`
     go in the order in which they were put: hold that group's row (its UPDATE comes first) before you call.
@@ -62,7 +72,7 @@ async def put(
         return False
     row = OutboxMessage(
         created_at=now, group_key=group, dedupe_key=dedupe, kind=kind, recipient=recipient, message=message,
-        next_attempt_at=now,
+        next_attempt_at=now, channel=channel,
     )  # fmt: skip
     # Two transactions may pass the line above together. A unique-key error would spoil the loser's whole transaction
     # on PostgreSQL, its booking included; DO NOTHING only drops the second letter.
@@ -70,13 +80,17 @@ async def put(
     return True
 
 
-def due(now: datetime) -> QuerySet[OutboxMessage]:
-    """What may be sent at `now`: its time has come, nobody holds it, nothing earlier of its group is still to go."""
+def due(now: datetime, channel: str = MAIL) -> QuerySet[OutboxMessage]:
+    """What may be sent by a channel at `now`: its time has come, nobody holds it, nothing earlier of its group is still to go."""
     earlier = RawSQL(
         'CASE WHEN EXISTS (SELECT 1 FROM "outbox_message" "e" WHERE "e"."group_key" = "outbox_message"."group_key"'
         ' AND "e"."id" < "outbox_message"."id" AND "e"."next_attempt_at" IS NOT NULL) THEN 1 ELSE 0 END'
     )
-    return free(OutboxMessage.filter(next_attempt_at__lte=now), now).annotate(blocked=earlier).filter(blocked=0)
+    return (
+        free(OutboxMessage.filter(next_attempt_at__lte=now, channel=channel), now)
+        .annotate(blocked=earlier)
+        .filter(blocked=0)
+    )
 
 
 def free(rows: QuerySet[OutboxMessage], now: datetime) -> QuerySet[OutboxMessage]:
@@ -95,7 +109,7 @@ async def waiting_since(now: datetime) -> timedelta | None:
 
 def dead_letters() -> QuerySet[OutboxMessage]:
     """Letters that nobody will try again, oldest first."""
-    return OutboxMessage.filter(dead_at__isnull=False).order_by("id")
+    return OutboxMessage.filter(dead_at__isnull=False, channel=MAIL).order_by("id")
 
 
 async def retry(message_id: int, now: datetime) -> bool:

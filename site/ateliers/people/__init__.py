@@ -3,12 +3,14 @@
 Citizens are not here: they have bookings, not accounts.
 """
 
+from ateliers.people.api_keys import ApiKey
 from ateliers.people.counsellors import Coordination, Counsellor, Identity, Organisation, Stay
 from ateliers.people.joining import Invitation, JoinRequest
 from ateliers.people.sign_in import ProviderAttempt, SignIn, SignInLink
 from ateliers.people.standing import Standing, standing_of
 
 __all__ = [
+    "ApiKey",
     "Coordination",
     "Counsellor",
     "Identity",

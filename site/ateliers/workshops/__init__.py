@@ -128,6 +128,8 @@ class Session(Model):
     replacement: fields.ForeignKeyNullableRelation[Session] = fields.ForeignKeyField(
         "ateliers.Session", related_name="replaces", null=True, on_delete=fields.SET_NULL
     )  # where those of a session that was called off may go instead
+    external_id = fields.CharField(max_length=100, default="")  # how a partner's own system names it
+    unlisted_at = fields.DatetimeField(null=True)  # when it went from public to draft or private: for who keeps copies
     version = fields.IntField(default=1)  # grows with each edit at the desk: the second of two editors is told
     sequence = fields.IntField(default=0)  # of the public calendar entry (RFC 5545 §3.8.7.4)
     moved_at = fields.DatetimeField(null=True)

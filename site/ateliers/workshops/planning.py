@@ -89,6 +89,18 @@ class Terms:
     organisation_id: int | None = None
     cohosts: tuple[int, ...] = field(default=())  # counsellors, without the host
 
+    @classmethod
+    def of_session(cls, session: Session, cohosts: Sequence[int]) -> Terms:
+        """What holds for a session now."""
+        closes = session.booking_closes_at
+        return cls(
+            venue=session.venue, minutes=round((session.ends_at - session.starts_at).total_seconds() / 60),
+            capacity=session.capacity, room=session.room, published_at=session.published_at,
+            booking_opens_at=session.booking_opens_at, closes_before=None if closes is None else session.starts_at - closes,
+            private=bool(session.private_key), waiting_list=session.waiting_list, cycle=session.in_cycle,
+            organisation_id=session.organisation_id, cohosts=tuple(cohosts),
+        )  # fmt: skip
+
 
 async def plan(
     content: Content,
