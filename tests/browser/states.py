@@ -247,6 +247,7 @@ STATES = [
     State("desk: waiting list", "/pro/ateliers/{offer}/attente", desk=True),
     State("desk: a cycle", "/pro/ateliers/{cycle1}", desk=True),
     State("desk: write somebody down for a cycle", "/pro/ateliers/{cycle1}/ajouter", desk=True),
+    State("desk: other software", "/pro/compte/logiciels", desk=True),
     State("desk: print", "/pro/ateliers/{open}/imprimer", desk=True),
     State("desk: the week, English", "/en/pro", desk=True),
 ]

@@ -96,6 +96,8 @@ async def _publish(
     tx: TransactionalDBClient, me: Standing, key: ApiKey, draft: Draft, idempotency_key: str, print_: str, post: Post,
     now: datetime,
 ) -> tuple[Session, bool]:  # fmt: skip
+    # One request of a key after another: a twin finds what the first one left.
+    await ApiKey.filter(id=key.id).using_db(tx).update(used_on=now.date())
     if idempotency_key:
         earlier = await ApiRequest.get_or_none(key_id=key.id, idempotency_key=idempotency_key, using_db=tx)
         if earlier is not None:

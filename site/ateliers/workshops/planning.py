@@ -22,6 +22,11 @@ from ateliers.workshops.series import Rule
 
 LEAST_MINUTES, MOST_MINUTES = 15, 480
 MOST_PLACES = 500
+MOST_OUTCOMES = 8
+LETTERS = {
+    "title": 150, "promise": 400, "outcomes": 1000, "for_whom": 300, "bring": 300, "description": 4000, "equipment": 300,
+    "accessibility": 300, "room": 80,
+}  # fmt: skip
 # Tells a co-host that they are written down: who plans says how (letters to people are of a higher floor).
 Welcome = Callable[[TransactionalDBClient, CoHost, Session, datetime], Awaitable[object]]
 _KEY_LETTERS = "abcdefghjkmnpqrstvwxyz23456789"  # what one can read out on the phone

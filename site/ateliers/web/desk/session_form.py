@@ -14,7 +14,7 @@ from ateliers import modules
 from ateliers.venues import Venue
 from ateliers.web.forms import Form, clean
 from ateliers.workshops import Session
-from ateliers.workshops.planning import LEAST_MINUTES, MOST_MINUTES, MOST_PLACES, Content, Terms
+from ateliers.workshops.planning import LEAST_MINUTES, LETTERS, MOST_MINUTES, MOST_OUTCOMES, MOST_PLACES, Content, Terms
 from ateliers.workshops.series import MOST_DATES, BadRule, Rule
 
 LENGTHS = (60, 90, 120, 150, 180, 240)
@@ -82,34 +82,34 @@ class SessionForm(Form):
     published: bool = False  # what is edited was published already: it cannot become a draft again
 
     def validate_titre(self, field: Any) -> None:
-        _text(field, 150)
+        _text(field, LETTERS["title"])
         if len(field.data) < 3:
             raise StopValidation("title_missing")
 
     def validate_accroche(self, field: Any) -> None:
-        _text(field, 400)
+        _text(field, LETTERS["promise"])
 
     def validate_savoirs(self, field: Any) -> None:
         field.data = "\n".join(line for line in lines(field.data).split("\n") if line)
-        if len(field.data) > 1000 or field.data.count("\n") > 7:
+        if len(field.data) > LETTERS["outcomes"] or field.data.count("\n") >= MOST_OUTCOMES:
             raise StopValidation("text_long")
 
     def validate_pour(self, field: Any) -> None:
-        _text(field, 300)
+        _text(field, LETTERS["for_whom"])
 
     def validate_apporter(self, field: Any) -> None:
-        _text(field, 300)
+        _text(field, LETTERS["bring"])
 
     def validate_description(self, field: Any) -> None:
         field.data = lines(field.data)
-        if len(field.data) > 4000:
+        if len(field.data) > LETTERS["description"]:
             raise StopValidation("text_long")
 
     def validate_materiel(self, field: Any) -> None:
-        _text(field, 300)
+        _text(field, LETTERS["equipment"])
 
     def validate_accessibilite(self, field: Any) -> None:
-        _text(field, 300)
+        _text(field, LETTERS["accessibility"])
 
     def validate_theme(self, field: Any) -> None:
         _among(field, modules.THEMES)
@@ -130,7 +130,7 @@ class SessionForm(Form):
         field.data = f"{number}|{room[:80]}" if room else number
 
     def validate_salle(self, field: Any) -> None:
-        _text(field, 80)
+        _text(field, LETTERS["room"])
 
     def validate_date(self, field: Any) -> None:
         if self.repetition.data == "dates":
