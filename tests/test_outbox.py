@@ -268,7 +268,7 @@ async def test_who_read_the_row_before_it_was_leased_does_not_get_it(
     slow = asyncio.create_task(deliver_due(first := Recorder(seconds=0.3), NOW))
     await asyncio.sleep(0.1)
     # What a worker sees that read just before the other's UPDATE: the row, free.
-    monkeypatch.setattr(delivery, "due", lambda now: OutboxMessage.filter(next_attempt_at__lte=now))
+    monkeypatch.setattr(delivery, "due", lambda now, channel="mail": OutboxMessage.filter(next_attempt_at__lte=now))
     assert (await deliver_due(second := Recorder(), NOW)).idle
     await slow
     assert (first.sent, second.sent) == ([b"x"], [])

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from ateliers import outbox, retention
+from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.database import open_database
@@ -50,6 +51,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     outbox.run_worker(settings, stopping),
                     retention.run(stopping),
                     waiting_list.run(app.state.post, stopping),
+                    reminders.run(app.state.post, stopping),
                     webhooks.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])

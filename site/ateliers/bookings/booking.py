@@ -59,6 +59,10 @@ class Booking(Model):
     offered_at = fields.DatetimeField(null=True)  # when they were told that places are held for them
     offer_expires_at = fields.DatetimeField(null=True)  # set exactly while `session.seats_taken` holds places for them
     passed_at = fields.DatetimeField(null=True)  # nobody phoned in their turn: the next free place is theirs
+    asked_at = fields.DatetimeField(null=True)  # five days before: do you still come?
+    reminded_at = fields.DatetimeField(null=True)  # the day before, or some hours
+    coming_at = fields.DatetimeField(null=True)  # when they said that they come
+    unreminded_at = fields.DatetimeField(null=True)  # when they asked for no more reminders of this one
     cycle_uid = fields.CharField(max_length=40, default="")  # shared by what was booked as one: see `bookings.cycles`
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(

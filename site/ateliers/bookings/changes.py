@@ -73,6 +73,9 @@ async def _move(
         return await post.waiting_moved(tx, booking, session, now, before=before, rank=rank)
 
     await _tell(tx, told, now, write)
+    # Another day is another question, and another eve.
+    rows = Booking.filter(session_id=session.id, cancelled_at__isnull=True).using_db(tx)
+    await rows.update(asked_at=None, reminded_at=None, coming_at=None)
     await waiting_list.pass_on(tx, session.id, post, now)
     return told
 

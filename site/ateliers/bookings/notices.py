@@ -143,6 +143,26 @@ class Post:
         method = invites.cancel if booking.waiting_since is None else None  # who waits was never invited
         return await self._send(tx, "called_off", booking, session, now, method, words=words)
 
+    async def reminder(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        kind: str,
+        waiting: int = 0,
+    ) -> bool:
+        """Ask whether they still come ("ask"), or tell where and when ("day", "hours"). Not for what changes: no invitation.
+
+        `waiting`: people on the waiting list, said where there are some. One day has one of each.
+        """
+        template = "reminder_ask" if kind == "ask" else "reminder_day"
+        return await self._send(
+            tx, template, booking, session, now, None, suffix=f":{session.starts_local}",
+            words={"kind": kind, "waiting": waiting}, unsubscribe=f"{self.manage_url(booking)}/sans-rappel",
+        )  # fmt: skip
+
     async def waiting(
         self,
         tx: TransactionalDBClient,
@@ -204,6 +224,7 @@ class Post:
         *,
         suffix: str = "",
         words: dict[str, Any] | None = None,
+        unsubscribe: str = "",
     ) -> bool:
         if not booking.email:
             return False
@@ -218,6 +239,7 @@ class Post:
             thread=booking.uid,
             dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
             now=now,
+            unsubscribe=unsubscribe,
         )
 
     def _words(self, booking: Booking, session: Session) -> dict[str, Any]:

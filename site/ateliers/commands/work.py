@@ -9,6 +9,7 @@ import signal
 import click
 
 from ateliers import retention
+from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
@@ -47,6 +48,7 @@ async def _until_told(settings: Settings) -> None:
                     run_worker(settings, stopping),
                     retention.run(stopping),
                     waiting_list.run(post, stopping),
+                    reminders.run(post, stopping),
                     webhooks.run(settings, stopping),
                 )
         except DatabaseUnusable as error:

@@ -49,6 +49,7 @@ async def post(
     now: datetime,
     calendar: bytes | None = None,
     reply_to: Recipient | None = None,
+    unsubscribe: str = "",
 ) -> bool:
     """Render `templates/letters/{template}.txt` and `.html` into one outbox row, in the transaction `tx`.
 
@@ -69,6 +70,7 @@ async def post(
         calendar=calendar,
         now=now,
         reply_to=reply_to,
+        unsubscribe=unsubscribe,
     )
     return await outbox.put(
         tx, now=now, group=thread, dedupe=dedupe, kind=template, recipient=_deliverable(to.email), message=message
@@ -86,8 +88,12 @@ def compose(
     calendar: bytes | None = None,
     now: datetime,
     reply_to: Recipient | None = None,
+    unsubscribe: str = "",
 ) -> bytes:
-    """The whole letter as RFC 5322 bytes with CRLF. `answers` is the Message-ID of the first letter of its thread."""
+    """The whole letter as RFC 5322 bytes with CRLF. `answers` is the Message-ID of the first letter of its thread.
+
+    `unsubscribe`: the https address that a mail program POSTs to when its reader wants no more of these (RFC 8058).
+    """
     with using_language(to.language):
         language = current_language()
         known = {**context, "one_line": one_line, "site_url": settings.base_url, "has_invitation": calendar is not None}
@@ -109,6 +115,9 @@ def compose(
     if answers and answers != message_id:
         message["In-Reply-To"] = answers
         message["References"] = answers
+    if unsubscribe:
+        message["List-Unsubscribe"] = f"<{unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday reply, please
     message.set_content(text.strip() + "\n", cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")

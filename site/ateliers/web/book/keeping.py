@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, invites
-from ateliers.bookings import MOST_SEATS, Booking, cycles, waiting_list
+from ateliers.bookings import MOST_SEATS, Booking, cycles, reminders, waiting_list
 from ateliers.bookings.changes import instead_of, rebook
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
@@ -181,6 +181,39 @@ async def leave(request: Request) -> Response:
     except Gone:
         pass
     return _back(request)
+
+
+async def ask_come(request: Request) -> Response:
+    """Do you still come? And: no more reminders? The pages that the letter opens; a scanner may fetch them."""
+    booking = await _mine(request)
+    if booking.state != "confirmed" or not _is_coming(booking, utc_now()):
+        return _back(request)
+    ask = request.url.path.rpartition("/")[2]
+    return respond(
+        request,
+        "book/answer.html",
+        booking=booking,
+        session=booking.session,
+        token=request.path_params["token"],
+        ask=ask,
+    )
+
+
+async def come(request: Request) -> Response:
+    """They come."""
+    booking = await _mine(request)
+    try:
+        await reminders.come(booking.id, utc_now())
+    except (TooLate, CalledOff, Gone):
+        return await _booking_page(request, booking, status=409, problem="late")
+    return _back(request, "viens")
+
+
+async def no_reminders(request: Request) -> Response:
+    """No more reminders: from the page, or from the mail program itself (RFC 8058: no cookie, no redirect needed)."""
+    booking = await _mine(request)
+    await reminders.stop(booking.id, utc_now())
+    return _back(request, "sans-rappel")
 
 
 async def replace(request: Request) -> Response:
