@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from ateliers.web.book import asking, keeping, waiting
+from ateliers.web.book import asking, finding, keeping, waiting
 
 routes = [
     Route("/ateliers/{session:session}/reserver", asking.ask),
     Route("/ateliers/{session:session}/reserver", asking.send, methods=["POST"]),
     Route("/ateliers/{session:session}/attente", waiting.ask),
     Route("/ateliers/{session:session}/attente", waiting.send, methods=["POST"]),
+    Route(finding.PATH, finding.ask),
+    Route(finding.PATH, finding.send, methods=["POST"]),
     Route("/r/{token}", keeping.see),
     Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
     Route("/r/{token}/annuler", keeping.ask_cancel),
