@@ -17,6 +17,7 @@ from ateliers.database import open_database
 from ateliers.openid import Provider
 from ateliers.settings import Settings
 from ateliers.web import errors, middleware
+from ateliers.web.etags import Dates
 from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
 from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     app.state.secret = settings.secret()
     app.state.gazetteer = gazetteer
     app.state.feeds = Kept(FEEDS_KEPT, FEED_SECONDS)
+    app.state.dates = Dates()
     app.state.post = Post(settings, app.state.secret)
     return app
 

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from ateliers.search.cursors import Cursor
 from ateliers.search.query import Query, today
 from ateliers.search.reading import RADII, Reader
 from ateliers.workshops import Session
@@ -151,14 +152,48 @@ class Search:
         loaded = {s.id: s for s in await Session.filter(id__in=ids).select_related("workshop", "venue")} if ids else {}
         return [loaded[number] for number in ids if number in loaded]
 
-    async def feed(self, now: datetime, keep: timedelta, most: int) -> list[Session]:
-        """What a calendar subscribes to: its coming sessions, and for `keep` those that were called off, soonest first."""
-        query = Query(self, now, called_off_since=now - keep)
+    async def after(self, now: datetime, size: int, last: Cursor | None) -> tuple[list[Session], Cursor | None]:
+        """`size` sessions behind `last` in its order, as `sessions` loads them; where the next begin, None at the end.
+
+        A row added meanwhile moves none of the others from one page to another.
+        """
+        query = Query(self, now)
+        near = self.is_by_distance
+        distance = query.distance if near else "0"
+        behind = ""
+        if last is not None:
+            start, number = query._add(last.starts_at), query._add(last.id)
+            behind = f"(s.starts_at > {start} OR (s.starts_at = {start} AND s.id > {number}))"
+            if near:
+                km = query._add(last.distance)
+                behind = f"({distance} > {km} OR ({distance} = {km} AND {behind}))"
+            behind = f" AND {behind}"
         rows = await query.run(
-            f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY s.starts_at, s.id LIMIT {most}"
+            f"SELECT s.id, {distance} AS km {query.tables} WHERE {query.conditions}{behind}"
+            f" ORDER BY {f'{distance}, ' if near else ''}s.starts_at, s.id LIMIT {size + 1}"
         )
-        found = Session.filter(id__in=[row["id"] for row in rows]).select_related("workshop", "venue", "counsellor")
-        return await found.order_by("starts_at", "id") if rows else []
+        ids = [row["id"] for row in rows[:size]]
+        loaded = {s.id: s for s in await Session.filter(id__in=ids).select_related("workshop", "venue")} if ids else {}
+        found = [loaded[number] for number in ids if number in loaded]
+        if len(rows) <= size or not found:
+            return found, None
+        end = found[-1]
+        return found, Cursor(end.id, end.starts_at, float(rows[len(found) - 1]["km"]) if near else None)
+
+    async def feed(self, now: datetime, keep: timedelta, most: int, *, newest: bool = False) -> list[Session]:
+        """What a program subscribes to: its coming sessions, and for `keep` those that were called off, whatever their day.
+
+        The soonest first, for a calendar; or the last published or changed, for a reader of news.
+        """
+        query = Query(self, now, called_off_since=now - keep)
+        order = "s.starts_at, s.id"
+        if newest:
+            order = "COALESCE(s.called_off_at, s.moved_at, s.published_at) DESC, s.id DESC"
+        rows = await query.run(f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY {order} LIMIT {most}")
+        ids = [row["id"] for row in rows]
+        found = Session.filter(id__in=ids).select_related("workshop", "venue", "counsellor")
+        loaded = {session.id: session for session in await found} if ids else {}
+        return [loaded[number] for number in ids if number in loaded]
 
     async def count_by(self, column: str, now: datetime) -> dict[str, int]:
         """Sessions it finds by `theme` or by `department`, the most frequent first."""

@@ -28,13 +28,15 @@ class Query:
         self.values: list[Any] = []
         self.distance = ""
         self._postgres = is_postgres()
-        takes_place = "s.called_off_at IS NULL"
+        takes_place = f"s.called_off_at IS NULL AND s.starts_at > {self._add(now)}"
         if called_off_since is not None:
-            takes_place = f"({takes_place} OR s.called_off_at >= {self._add(called_off_since)})"
+            # Said for as long after it was called off, even past its day: a program may not have asked for a while.
+            takes_place = f"(({takes_place}) OR s.called_off_at >= {self._add(called_off_since)})"
+            # Nothing is called off once it is over, so none of these began long before: the index is on the start.
+            takes_place += f" AND s.starts_at > {self._add(called_off_since - timedelta(days=7))}"
         parts = [
             takes_place,
             f"s.published_at <= {self._add(now)}",
-            f"s.starts_at > {self._add(now)}",
             "s.private_key = ''",
             "v.withdrawn_at IS NULL",
         ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
 from ateliers.refusals import NotFound
 from ateliers.workshops import Session, public_session
+
+SHOWN_AFTER_END = timedelta(days=30)  # how long the page of a past session still answers 200
 
 
 class SessionAddress(Convertor[tuple[int, str]]):

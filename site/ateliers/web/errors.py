@@ -74,8 +74,9 @@ def answer(
 ) -> Response:
     """The page of a status; JSON (RFC 9457) under `/api/`. `reason`: what is gone; `wait`: seconds before another try."""
     if request.url.path.startswith("/api/"):
-        problem = {"title": HTTPStatus(status).phrase, "status": status}
-        return JSONResponse(problem, status, headers, media_type="application/problem+json")
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+        opened = {"Access-Control-Allow-Origin": "*"} | (headers or {})  # or the page that asked could not read why
+        return JSONResponse(problem, status, opened, media_type="application/problem+json")
     known = status if status in PAGES else (500 if status >= 500 else 422)
     return respond(request, "errors/error.html", status, headers, code=status, known=known, reason=reason, wait=wait)
 

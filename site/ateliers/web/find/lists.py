@@ -16,8 +16,8 @@ from ateliers.refusals import NotFound
 from ateliers.search import RADII, Search
 from ateliers.venues import Venue
 from ateliers.web import maps
-from ateliers.web.find.places import distances, is_nowhere, located, page_count, paged
 from ateliers.web.pages import respond
+from ateliers.web.places import distances, is_nowhere, located, page_count, paged
 from geo.geocoding.places import place_of_commune
 from geo.territories import DEPARTMENTS
 

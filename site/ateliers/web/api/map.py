@@ -1,21 +1,21 @@
-"""The open JSON API: what the map and the search field ask for."""
+"""`/map`, `/towns`, `/suggest`: what our own map and search field ask for. They make the best of odd values."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ateliers.database import utc_now
 from ateliers.i18n import gettext
 from ateliers.search import Search
 from ateliers.templating import fragment, url
 from ateliers.venues.names import find_by_name
-from ateliers.web.etags import is_kept, tag_of
+from ateliers.web.api.answers import JSON, answer
+from ateliers.web.api.criteria import PLACE, SESSIONS
+from ateliers.web.api.declaring import Asked, Endpoint, Param
 from ateliers.web.maps import around
 from geo.clusters import VenuePoint, cluster, feature_collection
 from geo.mercator import fitting_zoom, snapped
@@ -29,7 +29,7 @@ MOST_TOWNS = (
 )
 
 
-async def map_features(request: Request) -> Response:
+async def map_features(request: Request, asked: Asked) -> Response:
     """GeoJSON (RFC 7946) of the viewport: `bbox=south,west,north,east`, `zoom=0..19`, and the search's own criteria.
 
     `autour=lat,lon` is the point that `rayon` is measured from, to some metres: the list's own, so that both find the
@@ -64,10 +64,10 @@ async def map_features(request: Request) -> Response:
             ],
         }
 
-    return _json(request, feature_collection(clusters, describe))
+    return answer(request, feature_collection(clusters, describe))
 
 
-async def towns(request: Request) -> Response:
+async def towns(request: Request, asked: Asked) -> Response:
     """GeoJSON of the viewport's main towns: the labels of a map without tiles."""
     box, _ = _viewport(request)
     communes = request.app.state.gazetteer.in_box(box, MOST_TOWNS)
@@ -80,10 +80,10 @@ async def towns(request: Request) -> Response:
         for c in communes
         if c.point is not None
     ]
-    return _json(request, {"type": "FeatureCollection", "features": features}, max_age=86_400)
+    return answer(request, {"type": "FeatureCollection", "features": features}, max_age=86_400)
 
 
-async def suggest(request: Request) -> Response:
+async def suggest(request: Request, asked: Asked) -> Response:
     """Places and venues for what has been typed so far: `q`, at most 100 characters."""
     text = request.query_params.get("q", "")[:100]
     places = request.app.state.gazetteer.suggest(text, limit=MOST_SUGGESTIONS)
@@ -102,7 +102,7 @@ async def suggest(request: Request) -> Response:
     # A venue that bears these words is likelier than a commune that nearly does; it never hides those that do.
     room = MOST_SUGGESTIONS - min(len(venues), LINES_FOR_VENUES)
     items = [*sure[:room], *venues, *perhaps, *sure[room:]]
-    return _json(request, {"suggestions": items[:MOST_SUGGESTIONS]}, max_age=300)
+    return answer(request, {"suggestions": items[:MOST_SUGGESTIONS]}, max_age=300)
 
 
 def _viewport(request: Request) -> tuple[Box, int]:
@@ -113,17 +113,39 @@ def _viewport(request: Request) -> tuple[Box, int]:
     return read.box or Box(-90, -180, 90, 180), min(zoom, 19)
 
 
-def _json(request: Request, content: dict[str, Any], *, max_age: int = 30) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    etag = tag_of(body)
-    headers = {"ETag": etag, "Cache-Control": f"public, max-age={max_age}", "Access-Control-Allow-Origin": "*"}
-    if is_kept(request, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-routes = [
-    Route("/api/v1/map", map_features),
-    Route("/api/v1/towns", towns),
-    Route("/api/v1/suggest", suggest),
+_LINE = {"type": "string", "maxLength": 100}
+_VIEWPORT_PARAMS = (
+    Param("bbox", {"type": "string"}, example="45.6,1.3,46.5,2.7"),
+    Param("zoom", {"type": "integer", "minimum": 0, "maximum": 19}, example="9"),
+)
+# Places are not looked up here: the page that shows the map has done it, and says where by `autour`.
+_CRITERIA = tuple(param for param in (*PLACE, *SESSIONS) if param.name not in ("ou", "commune"))
+endpoints = [
+    Endpoint(
+        "map",
+        "/map",
+        map_features,
+        {JSON: "ClusterCollection"},
+        (*_VIEWPORT_PARAMS, Param("autour", {"type": "string"}, example="46.17,1.87"), *_CRITERIA),
+        clamps=True,
+        example="bbox=45.6,1.3,46.5,2.7&zoom=9",
+    ),
+    Endpoint(
+        "towns",
+        "/towns",
+        towns,
+        {JSON: "TownCollection"},
+        _VIEWPORT_PARAMS,
+        clamps=True,
+        example="bbox=45.6,1.3,46.5,2.7&zoom=9",
+    ),
+    Endpoint(
+        "suggest",
+        "/suggest",
+        suggest,
+        {JSON: "Suggestions"},
+        (Param("q", _LINE, example="guer"),),
+        clamps=True,
+        example="q=guer",
+    ),
 ]
