@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ateliers.settings import Settings, resource_dir
-from ateliers.web import about, api, book, desk, find, mailbox, maps, proconnect, second_factor, sign_in, tiles
+from ateliers.web import about, api, book, desk, embed, find, mailbox, maps, proconnect, second_factor, sign_in, tiles
 
 YEAR = 31_536_000
 
@@ -31,6 +31,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         *find.routes,
         *book.routes,
         *api.routes,
+        *embed.routes,
         *maps.routes,
         *tiles.routes,
         *about.routes,

@@ -18,7 +18,7 @@ from ateliers.search import Search
 from ateliers.templating import url
 from ateliers.web.etags import is_kept, tag_of
 from ateliers.web.find.one import shown
-from ateliers.web.find.places import is_nowhere, located
+from ateliers.web.places import is_nowhere, located
 from ateliers.workshops import Session
 
 CANCELLED_IN_FEED = timedelta(days=30)

@@ -18,8 +18,8 @@ from ateliers.venues.hours import in_words
 from ateliers.web import maps
 from ateliers.web.addresses import named_session
 from ateliers.web.find.events import education_event
-from ateliers.web.find.places import distances, page_count, paged
 from ateliers.web.pages import respond
+from ateliers.web.places import distances, page_count, paged
 from ateliers.workshops import LARGEST_ID, Session, alternatives_to, public_session
 
 SHOWN_AFTER_END = timedelta(days=30)  # how long the page of a past session still answers 200
