@@ -182,6 +182,7 @@ def search_map(
     here: Here | None = None,
     views: Sequence[View] = (),
     exact: bool = False,
+    new_window: str = "",
 ) -> MapParts:
     """The map of a search, or of a venue (without ``search`` and ``views``).
 
@@ -192,6 +193,7 @@ def search_map(
     an empty ``clusters`` no markers. ``tiles`` takes ``{z}``, ``{x}`` and ``{y}``, empty for none; ``tiles_state``
     answers ``{"ready": bool}``. ``attribution`` is (text, address) pairs for the tiles. ``script_url`` is where the
     script is served; ``{digest}`` in it is replaced.
+    ``new_window``: in a frame on another site, the words that say that links open a window of their own; empty: they do not.
     ``exact``: ``view`` is what a map of this size has shown, to be shown again without a margin.
 
     Raises KeyError when a label is missing: an English word on a French map is a fault to see at once.
@@ -200,6 +202,7 @@ def search_map(
     config: dict[str, Any] = {
         "view": _view(view),
         "exact": exact,
+        "newWindow": new_window,
         "clusters": clusters,
         "search": search,
         "towns": towns,

@@ -5,13 +5,14 @@ imported from their modules, because what they need is of no use to a server.
 """
 
 from geo.communes.departments import department_named
-from geo.communes.gazetteer import Gazetteer
+from geo.communes.gazetteer import Epci, Gazetteer
 from geo.communes.suggestions import Suggestion
 from geo.communes.table import Built, Commune, GazetteerUnreadable, Progress
 
 __all__ = [
     "Built",
     "Commune",
+    "Epci",
     "Gazetteer",
     "GazetteerUnreadable",
     "Progress",

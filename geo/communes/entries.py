@@ -46,6 +46,7 @@ class Entry:
             region=self.region,
             approximate=approximate and point is not None,
             parent=self.parent,
+            epci=self.epci,
         )
 
 

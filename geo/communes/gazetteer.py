@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,20 @@ _LABEL = re.compile(r"(?P<name>.+?)\s*\(\s*(?P<department>\d{2,3}|2[ab])\s*\)\s*
 _POSTCODE = re.compile(r"(?<!\d)(?:\d{5}|\d{2} \d{3})(?!\d)", re.ASCII)
 _CEDEX = re.compile(r"\bcedex(?: \d{1,2})?\b")
 _SUGGESTIONS_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Epci:
+    """An intercommunality: ``code`` is its SIREN number, ``communes`` its members, the most populous first."""
+
+    code: str
+    name: str
+    communes: tuple[Commune, ...]
+
+    @property
+    def box(self) -> Box | None:
+        """Around the centres of its communes; None when none of them has a place."""
+        return Box.of(commune.point for commune in self.communes if commune.point)
 
 
 class Gazetteer:
@@ -71,6 +86,31 @@ class Gazetteer:
         first, last = np.searchsorted(self._table.postcodes, [int(postcode), int(postcode) + 1])
         communes = [self._table.commune(int(rank)) for rank in self._table.postcode_ranks[first:last]]
         return sorted(communes, key=lambda commune: commune.parent is None)
+
+    def epci(self, code: str) -> Epci | None:
+        """The intercommunality of this SIREN number with its communes, arrondissements included; or None."""
+        if len(code) != 9 or not (code.isascii() and code.isdigit()) or code not in self._epcis:
+            return None
+        ranks = np.flatnonzero(self._table.epcis == int(code))
+        return Epci(code, self._epcis[code], tuple(self._table.commune(int(rank)) for rank in ranks))
+
+    def epcis_named(self, text: str, limit: int = 8) -> list[Epci]:
+        """The intercommunalities whose name holds every word of ``text``, or that a commune of this name is in.
+
+        Those named so come first, the shortest name before the others. Never fails.
+        """
+        words = fold(text[:LONGEST]).split()
+        if not words:
+            return []
+        found = [code for code, name in self._epcis.items() if all(word in fold(name) for word in words)]
+        found.sort(key=lambda code: (len(self._epcis[code]), code))
+        found += [commune.epci for commune in self.find(text) if commune.epci]
+        groups = (self.epci(code) for code in dict.fromkeys(found))
+        return [group for group in groups if group][:limit]
+
+    @cached_property
+    def _epcis(self) -> dict[str, str]:
+        return self._table.epci_names()
 
     def suggest(self, text: str, limit: int = 8) -> list[Suggestion]:
         """What the text may be the beginning of, best first, whatever its accents, hyphens and case.

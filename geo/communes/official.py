@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from geo.communes.placing import place_from_neighbours
 from geo.communes.table import Built, Progress, no_progress, write_table
 from geo.points import Point
 
-_FIELDS = "fields=nom,code,codesPostaux,centre,population,codeDepartement,codeRegion"
+_FIELDS = "fields=nom,code,codesPostaux,centre,population,codeDepartement,codeRegion,epci"
 OFFICIAL_SOURCES = (
     f"https://geo.api.gouv.fr/communes?{_FIELDS}",
     f"https://geo.api.gouv.fr/communes?type=arrondissement-municipal&{_FIELDS}",
@@ -87,6 +89,7 @@ def _communes_in(content: bytes, source: str | Path) -> list[Any]:
 def _build(path: Path, rows: Iterable[Any], progress: Progress, least: int) -> Built:
     entries: dict[str, Entry] = {}
     places: dict[str, Point] = {}
+    epcis: dict[str, str] = {}
     refused = 0
     for row in rows:
         item = _entry(row)
@@ -96,6 +99,11 @@ def _build(path: Path, rows: Iterable[Any], progress: Progress, least: int) -> B
             entries[item.insee] = item
             if point := _centre(row):
                 places[item.insee] = point
+            if item.epci:
+                epcis[item.epci] = str(row["epci"]["nom"])
+    for code, item in entries.items():
+        if item.parent and item.parent in entries:  # the API says it of communes only
+            entries[code] = replace(item, epci=entries[item.parent].epci)
     if len(entries) < least:
         raise SourceRefused(f"only {len(entries)} communes, fewer than {least}")
     progress("match", len(places), len(entries))
@@ -109,13 +117,24 @@ def _build(path: Path, rows: Iterable[Any], progress: Progress, least: int) -> B
         ),
         "official",
         refused=refused,
+        epcis=epcis,
     )
 
 
 def _entry(row: Any) -> Entry | None:
     if not isinstance(row, dict):
         return None
-    return entry(row.get("code"), row.get("nom"), row.get("codesPostaux"), row.get("population"))
+    return entry(
+        row.get("code"), row.get("nom"), row.get("codesPostaux"), row.get("population"), epci=_epci(row.get("epci"))
+    )
+
+
+def _epci(group: Any) -> str | None:
+    """The SIREN number of ``{"code", "nom"}``; an arrondissement, an island on its own have no such group."""
+    if not (isinstance(group, dict) and isinstance(group.get("nom"), str)):
+        return None
+    code = group.get("code")
+    return code if isinstance(code, str) and re.fullmatch(r"[1-9]\d{8}", code, re.ASCII) else None
 
 
 def _centre(row: dict[str, Any]) -> Point | None:

@@ -21,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from geo.communes.entries import Entry, entry
+from geo.communes.entries import Entry, entry, parent_of
 from geo.communes.names import fold
 from geo.communes.placing import Neighbours, median_point, place_from_neighbours, spread_km
 from geo.communes.table import Built, Progress, no_progress, write_table
@@ -83,7 +83,7 @@ def build_from_packages(path: Path, decoupage: Path, progress: Progress = no_pro
         item.placed(known.get(item.insee) or guesses.get(item.insee), approximate=item.insee not in known)
         for item in entries
     )
-    return write_table(path, communes, "packages", edition=edition(decoupage))
+    return write_table(path, communes, "packages", edition=edition(decoupage), epcis=read_epcis(decoupage))
 
 
 def edition(decoupage: Path) -> str:
@@ -100,11 +100,8 @@ def edition(decoupage: Path) -> str:
 
 def read_entries(decoupage: Path) -> list[Entry]:
     """The communes and municipal arrondissements of the npm package."""
-    epci_of = {
-        member["code"]: group["code"]
-        for group in json.loads((decoupage / "data/epci.json").read_bytes())
-        for member in group["membres"]
-    }
+    groups = json.loads((decoupage / "data/epci.json").read_bytes())
+    epci_of: dict[str, str] = {member["code"]: group["code"] for group in groups for member in group["membres"]}
     rows: list[dict[str, Any]] = json.loads((decoupage / "data/communes.json").read_bytes())
     former: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -116,7 +113,7 @@ def read_entries(decoupage: Path) -> list[Entry]:
             row["nom"],
             row.get("codesPostaux"),
             row.get("population"),
-            epci=epci_of.get(row["code"]),
+            epci=epci_of.get(parent_of(row["code"]) or row["code"]),
             district=row.get("arrondissement") or None,
             former_names=former[row["code"]],
         )
@@ -124,6 +121,11 @@ def read_entries(decoupage: Path) -> list[Entry]:
         if row["type"] in ("commune-actuelle", "arrondissement-municipal")
     )
     return [item for item in found if item]
+
+
+def read_epcis(decoupage: Path) -> dict[str, str]:
+    """The names of the intercommunalities ("CA du Grand Guéret") by SIREN number."""
+    return {group["code"]: group["nom"] for group in json.loads((decoupage / "data/epci.json").read_bytes())}
 
 
 def read_towns() -> Iterator[Town]:

@@ -11,7 +11,7 @@ import json
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from geo.communes.names import spell
 from geo.points import Point
 
-_FORMAT = "communes 1"
+_FORMAT = "communes 2"
 _ALIGNMENT = 8
 _COLUMNS: dict[str, np.dtype[Any]] = {
     "lats": np.dtype(np.float64),
@@ -35,6 +35,7 @@ _COLUMNS: dict[str, np.dtype[Any]] = {
     "code_ranks": np.dtype(np.uint32),
     "postcodes": np.dtype(np.uint32),
     "postcode_ranks": np.dtype(np.uint32),
+    "epcis": np.dtype(np.uint32),
 }
 
 Progress = Callable[[str, int, int | None], None]
@@ -54,7 +55,8 @@ class Commune:
     """A commune, or an arrondissement of Paris, Lyon or Marseille (``parent`` is then the commune's code).
 
     ``point`` is the commune's centre; it is ``approximate`` when it was worked out from its neighbours, and None
-    when there was none. ``population`` in inhabitants, ``region`` and ``department`` as INSEE codes.
+    when there was none. ``population`` in inhabitants, ``region`` and ``department`` as INSEE codes. ``epci`` is the SIREN number
+    of its intercommunality: nine digits, None where it has none or the source does not say.
     """
 
     insee: str
@@ -66,6 +68,7 @@ class Commune:
     region: str
     approximate: bool = False
     parent: str | None = None
+    epci: str | None = None
 
     @property
     def label(self) -> str:
@@ -83,14 +86,23 @@ class Built:
     refused: int = 0
 
 
-def write_table(path: Path, communes: Iterable[Commune], source: str, *, refused: int = 0, edition: str = "") -> Built:
+def write_table(
+    path: Path,
+    communes: Iterable[Commune],
+    source: str,
+    *,
+    refused: int = 0,
+    edition: str = "",
+    epcis: Mapping[str, str] | None = None,
+) -> Built:
     """Write the table at ``path``, all or nothing: readers see the old file or the new one, never half.
 
-    ``source`` ("official", "packages") and ``edition`` (what it was made from and by) are kept in the file.
+    ``source`` ("official", "packages") and ``edition`` (what it was made from and by) are kept in the file, and so are
+    ``epcis``: the names of the intercommunalities by SIREN number.
     Raises OSError when the disk refuses.
     """
     ordered = sorted(communes, key=lambda commune: (-commune.population, commune.insee))
-    columns = _columns(ordered)
+    columns = _columns(ordered) | {"groups": _groups(epcis or {})}
     header: dict[str, Any] = {
         "format": _FORMAT,
         "source": source,
@@ -126,6 +138,10 @@ def write_table(path: Path, communes: Iterable[Commune], source: str, *, refused
         sum(commune.point is None for commune in ordered),
         refused,
     )
+
+
+def _groups(epcis: Mapping[str, str]) -> bytes:
+    return "\n".join(f"{code}\t{' '.join(name.split())}" for code, name in sorted(epcis.items())).encode()
 
 
 def _columns(ordered: Sequence[Commune]) -> dict[str, bytes]:
@@ -168,6 +184,7 @@ def _columns(ordered: Sequence[Commune]) -> dict[str, bytes]:
         "code_ranks": [rank for _, rank in codes],
         "postcodes": [code for code, _ in postcodes],
         "postcode_ranks": [rank for _, rank in postcodes],
+        "epcis": [int(commune.epci or 0) for commune in ordered],
     }
     columns = {name: np.array(values[name], dtype=kind).tobytes() for name, kind in _COLUMNS.items()}
     return columns | {"names": blob, "records": bytes(records)}
@@ -187,6 +204,7 @@ class Table:
     code_ranks: npt.NDArray[np.uint32]
     postcodes: npt.NDArray[np.uint32]
     postcode_ranks: npt.NDArray[np.uint32]
+    epcis: npt.NDArray[np.uint32]
 
     def __init__(self, path: Path) -> None:
         """Raises GazetteerUnreadable."""
@@ -212,6 +230,7 @@ class Table:
             self.name_starts: memoryview = parts["name_starts"].cast("I")
             self.word_starts: memoryview = parts["word_starts"].cast("I")
             self._records: memoryview = parts["records"]
+            self._groups: memoryview = parts["groups"]
         except (KeyError, TypeError, ValueError) as error:
             raise GazetteerUnreadable(f"not a commune table: {path}: {error}") from error
 
@@ -234,4 +253,10 @@ class Table:
             region=region,
             approximate=bool(approximate),
             parent=parent or None,
+            epci=f"{int(self.epcis[rank]):09d}" if self.epcis[rank] else None,
         )
+
+    def epci_names(self) -> dict[str, str]:
+        """The names of the intercommunalities by SIREN number; empty where the source gave none."""
+        lines = bytes(self._groups).decode().split("\n")
+        return dict(line.split("\t", 1) for line in lines if line)

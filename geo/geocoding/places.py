@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from geo.communes import Commune, Gazetteer, department_named
+from geo.communes import Commune, Epci, Gazetteer, department_named
 from geo.communes.departments import WEIGHT
 from geo.communes.names import fold
 from geo.points import Box, Point
@@ -31,10 +31,10 @@ class Place:
     """Where somebody is looking. ``label`` names it and finds it again when it is submitted.
 
     ``point`` in degrees; ``approximate`` when it may be several kilometres off. ``insee`` is None for a
-    département and a postcode of several communes, ``box`` None unless the place is one of those two.
+    département, an intercommunality and a postcode of several communes, ``box`` None unless the place is one of those.
     """
 
-    kind: Literal["commune", "postcode", "address", "department", "position"]
+    kind: Literal["commune", "postcode", "address", "department", "epci", "position"]
     label: str
     point: Point
     insee: str | None = None
@@ -80,6 +80,19 @@ def place_of_department(department: Department) -> Place:
         point=department.box.centre,
         department=department.code,
         box=department.box,
+    )
+
+
+def place_of_epci(epci: Epci) -> Place:
+    """The intercommunality as a Place: the box of its communes, and the middle of it."""
+    first = place_of_commune(epci.communes[0])
+    box = epci.box
+    return Place(
+        kind="epci",
+        label=epci.name,
+        point=box.centre if box else first.point,
+        department=first.department,
+        box=box,
     )
 
 

@@ -49,7 +49,8 @@ if (section) {
     button.closest("[hidden]").hidden = false;
     button.addEventListener("click", toggle);
   }
-  if (matchMedia("(min-width: 64rem)").matches && !navigator.connection?.saveData) {
+  const wide = section.dataset.map === "now" || matchMedia("(min-width: 64rem)").matches;
+  if (wide && !navigator.connection?.saveData) {
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();

@@ -248,3 +248,24 @@ def test_time_zones_of_the_real_communes(shared_data: Path) -> None:
     with (shared_data / "communes.csv").open(encoding="utf-8") as file:
         zones = {time_zone_of(row["code_insee"]) for row in csv.DictReader(file)}
     assert {"Europe/Paris", "Indian/Reunion", "America/Cayenne", "Indian/Mayotte"} <= zones
+
+
+def test_the_packages_know_the_intercommunalities(communes_file: Path) -> None:
+    gazetteer = Gazetteer.open(communes_file)
+    gueret = gazetteer.by_insee("23096")
+    assert gueret is not None
+    assert gueret.epci is not None
+    epci = gazetteer.epci(gueret.epci)
+    assert epci is not None
+    assert gueret in epci.communes
+    assert len(epci.communes) > 10
+    assert epci.box is not None
+    assert gazetteer.epcis_named("grand guéret")[0] == epci
+    assert epci in gazetteer.epcis_named("Guéret")
+    # Arrondissements are where venues are said to be: they are of their commune's.
+    paris = gazetteer.by_insee("75111")
+    assert paris is not None
+    assert paris.epci == "200054781"
+    for unknown in ("", "999999999", "20003482", "²" * 9):
+        assert gazetteer.epci(unknown) is None
+    assert gazetteer.epcis_named("") == []

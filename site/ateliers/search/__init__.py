@@ -31,7 +31,11 @@ class Search:
     position: Point | None = None
     commune: str = ""  # INSEE code, on index pages and in widgets
     department: str = ""
+    epci: str = ""  # SIREN number of an intercommunality
+    communes: tuple[str, ...] = ()  # INSEE codes: those of `epci` once it is found, or of a list
     venue_id: int = 0
+    counsellor_id: int = 0
+    organisation_id: int = 0
     box: Box | None = None
     viewport: Box | None = None  # of a map that shows a part of what is found: no criterion, so not in the URL
     radius: int = 20
@@ -73,6 +77,8 @@ class Search:
                 )
             )
         found += [("commune", self.commune), ("departement", self.department), ("lieu", self.venue_id or "")]
+        found += [("epci", self.epci), ("communes", "" if self.epci else ",".join(self.communes))]
+        found += [("conseiller", self.counsellor_id or ""), ("organisation", self.organisation_id or "")]
         found.append(("rayon", self.radius if self.radius != 20 else ""))
         found += [("theme", theme) for theme in self.themes]
         found += [
@@ -96,7 +102,7 @@ class Search:
         """From where distances are told; None when the search has no such point."""
         if self.position:
             return self.position
-        if self.place is not None and self.place.kind != "department":
+        if self.place is not None and self.place.kind not in {"department", "epci"}:
             point: Point | None = self.place.point
             return point
         return None
@@ -104,7 +110,8 @@ class Search:
     @property
     def is_filtered(self) -> bool:
         """More than a place: such pages are not for search engines."""
-        return bool(self.query(where="", position=None, commune="", department="", page=1)) or self.page > 1
+        bare = self.query(where="", position=None, commune="", department="", epci="", communes=(), page=1)
+        return bool(bare) or self.page > 1
 
     @property
     def is_by_distance(self) -> bool:
@@ -230,9 +237,18 @@ class Search:
             sessions.setdefault(session.venue_id, []).append(session)
         return sessions
 
+    def anywhere(self) -> Search:
+        """The same search in the whole country: its first page."""
+        return replace(
+            self, where="", place=None, position=None, commune="", department="", epci="", communes=(), box=None,
+            venue_id=0, page=1,
+        )  # fmt: skip
+
     def without(self, name: str, value: str = "") -> Search:
         """The same search with one criterion taken off (a removable filter)."""
         changes: dict[str, Any] = {"page": 1}
+        if name == "epci":
+            changes |= {"place": None, "communes": ()}
         current = getattr(self, name)
         if isinstance(current, tuple):
             changes[name] = tuple(item for item in current if item != value)

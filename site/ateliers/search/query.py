@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from ateliers.database import connection, is_postgres
 from ateliers.venues.names import plain
 from geo.points import KM_PER_DEGREE, Box, Point
-from geo.territories import DEPARTMENTS
+from geo.territories import DEPARTMENTS, department_of
 
 if TYPE_CHECKING:
     from ateliers.search import Search
@@ -67,8 +67,14 @@ class Query:
             self.distance = self._squared_km(search.center)
         if search.venue_id:
             parts.append(f"s.venue_id = {self._add(search.venue_id)}")
+        if search.counsellor_id:
+            parts.append(f"s.counsellor_id = {self._add(search.counsellor_id)}")
+        if search.organisation_id:
+            parts.append(f"s.organisation_id = {self._add(search.organisation_id)}")
         if search.box is not None:
             parts += self._inside(search.box)
+        elif search.communes:
+            parts.append(self._any("v.insee", search.communes))
         elif search.department:
             parts.append(f"v.department = {self._add(search.department)}")
         elif search.place is not None and search.place.kind == "department":
@@ -140,5 +146,7 @@ class Query:
 def today(search: Search, now: datetime) -> date:
     """The day it is where one searches: in La Réunion, tomorrow begins three hours before Paris's."""
     code = search.department or (search.place.department if search.place is not None else "")
+    if not code and search.communes:
+        code = department_of(search.communes[0])
     zone = DEPARTMENTS[code].time_zone if code in DEPARTMENTS else MAINLAND
     return now.astimezone(ZoneInfo(zone)).date()

@@ -19,6 +19,7 @@ MOMENTS = ("matin", "apres-midi", "soir", "week-end")
 SORTS = ("date", "distance")
 YES, NO = frozenset({"1", "oui", "on"}), frozenset({"0", "non", "off"})
 LAST_PAGE = 1_000
+MOST_COMMUNES = 400
 
 
 class Reader:
@@ -26,10 +27,13 @@ class Reader:
 
     def __init__(self, params: Iterable[tuple[str, str]]) -> None:
         self.given: dict[str, list[str]] = {}
-        for name, value in params:
+        pairs = list(params)
+        for name, value in pairs:
             cleaned = "".join(c for c in value if c.isprintable()).strip()[:200]
             if cleaned:
                 self.given.setdefault(name, []).append(cleaned)
+        # The one parameter that is longer than a sentence: the communes of the largest intercommunality are 158.
+        self.listed = ",".join(value for name, value in pairs if name == "communes")[: MOST_COMMUNES * 6]
         self.complaints: dict[str, str] = {}
 
     def fields(self) -> dict[str, Any]:
@@ -44,14 +48,19 @@ class Reader:
         where = self._one("ou")
         if where:
             # One place at a time: the one that was typed, not one left over from the page before.
-            for other in ("lat", "lon", "zone", "commune", "departement", "lieu"):
+            for other in ("lat", "lon", "zone", "commune", "departement", "lieu", "epci", "communes"):
                 self.given.pop(other, None)
+            self.listed = ""
         return {
             "where": where,
             "position": self._position(),
             "commune": self._one("commune")[:5],
             "department": self._department(),
-            "venue_id": self._venue(),
+            "epci": self._epci(),
+            "communes": self._communes(),
+            "venue_id": self._id("lieu", "no_venue"),
+            "counsellor_id": self._id("conseiller", "no_counsellor"),
+            "organisation_id": self._id("organisation", "no_organisation"),
             "box": self._box(),
             "radius": self._radius(),
             "themes": self._codes("theme", modules.THEMES),
@@ -105,11 +114,25 @@ class Reader:
             return default
         return int(text)
 
-    def _venue(self) -> int:
-        number = self._number("lieu", 0)
-        if "lieu" in self.given and "lieu" not in self.complaints and not 0 < number <= LARGEST_ID:
-            self.complaints["lieu"] = "no_venue"
-        return 0 if "lieu" in self.complaints else number
+    def _id(self, name: str, unknown: str) -> int:
+        number = self._number(name, 0)
+        if name in self.given and name not in self.complaints and not 0 < number <= LARGEST_ID:
+            self.complaints[name] = unknown
+        return 0 if name in self.complaints else number
+
+    def _epci(self) -> str:
+        code = self._one("epci")
+        if code and not re.fullmatch(r"[1-9][0-9]{8}", code):
+            self.complaints["epci"] = "unknown_choice"
+            return ""
+        return code
+
+    def _communes(self) -> tuple[str, ...]:
+        codes = tuple(dict.fromkeys(code for code in self.listed.upper().split(",") if code))
+        good = tuple(code for code in codes if re.fullmatch(r"(?:[0-9]{2}|2[AB])[0-9]{3}", code))[:MOST_COMMUNES]
+        if good != codes:
+            self.complaints["communes"] = "unknown_choice"
+        return good
 
     def _page(self) -> int:
         asked = self._number("page", 1)

@@ -38,12 +38,15 @@ def assets() -> MapAssets:
     )
 
 
-def of_search(search: Search, settings: Settings, now: datetime, venue: Venue | None = None) -> MapParts:
+def of_search(
+    search: Search, settings: Settings, now: datetime, venue: Venue | None = None, new_window: str = ""
+) -> MapParts:
     """The map of what a search finds, no more and no less, and the way to search the zone one has moved to.
 
-    `venue`: the one of `search.venue_id`, around which it then opens.
+    `venue`: the one of `search.venue_id`, around which it then opens. `new_window`: see `search_map`; a frame on another
+    site shows its own territory, so there is no other zone to search.
     """
-    anywhere = replace(search, where="", place=None, position=None, commune="", department="", box=None, venue_id=0)
+    anywhere = search.anywhere()
     filters = anywhere.query()
     here = None
     if search.center is not None and search.box is None:
@@ -52,17 +55,26 @@ def of_search(search: Search, settings: Settings, now: datetime, venue: Venue | 
     view = _view(search)
     if venue is not None and search.box is None:
         view, here = (venue.point, VENUE_ZOOM), Here(venue.point, venue.name)
-    views = [View(i18n.map_word("metropole"), Point(46.6, 2.4), 5)]
-    views += [View(each.name, each.center, each.zoom) for each in OVERSEAS]
+    if new_window:
+        everywhere = filters == search.query()
+        return _map(
+            settings, view, _criteria(search, now), here=here, views=_territories() if everywhere else None,
+            exact=search.box is not None, new_window=new_window,
+        )  # fmt: skip
     return _map(
         settings,
         view,
         _criteria(search, now),
         search=f"{url('/ateliers')}?{_and(filters)}zone={_VIEWPORT}",
         here=here,
-        views=views,
+        views=_territories(),
         exact=search.box is not None,
     )
+
+
+def _territories() -> list[View]:
+    metropole = View(i18n.map_word("metropole"), Point(46.6, 2.4), 5)
+    return [metropole, *(View(each.name, each.center, each.zoom) for each in OVERSEAS)]
 
 
 def _criteria(search: Search, now: datetime) -> str:
@@ -72,10 +84,13 @@ def _criteria(search: Search, now: datetime) -> str:
     if found.place is not None and found.place.kind == "department":
         department = found.place.department
     # `position` in a URL is rounded to a kilometre: the circle would not be the list's.
-    bare = replace(found, where="", place=None, position=None, commune="", department=department, page=1).query()
+    bare = replace(
+        found.anywhere(), department=department, communes=found.communes, box=found.box, venue_id=found.venue_id
+    )
+    asked = bare.query()
     if search.center is None or search.box is not None:
-        return bare
-    return f"{_and(bare)}autour={search.center.lat:.6f},{search.center.lon:.6f}"
+        return asked
+    return f"{_and(asked)}autour={search.center.lat:.6f},{search.center.lon:.6f}"
 
 
 def around(text: str) -> Point | None:
@@ -102,6 +117,7 @@ def _map(
     here: Here | None = None,
     views: list[View] | None = None,
     exact: bool = False,
+    new_window: str = "",
 ) -> MapParts:
     tiles = settings.tiles_url != "none"
     return search_map(
@@ -119,12 +135,16 @@ def _map(
         here=here,
         views=views or (),
         exact=exact,
+        new_window=new_window,
     )
 
 
 def _view(search: Search) -> Box | tuple[Point, int]:
     if search.box is not None:
         return search.box
+    if search.place is not None and search.place.kind == "epci" and search.place.box is not None:
+        box: Box = search.place.box
+        return box
     department = search.department
     if search.place is not None and search.place.kind == "department":
         department = search.place.department

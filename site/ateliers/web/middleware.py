@@ -22,6 +22,8 @@ MAX_BODY = 64 * 1024  # bytes; the longest form of ours is under 4 kB
 LARGER_BODIES = {
     "/pro/importer": 2_300_000
 }  # bytes, by path: a file and a pasted text of 1 MB each, and their wrapping
+# What a widget loads. In a sandboxed frame (WordPress makes one) its origin is opaque: even our own files are foreign.
+FOR_WIDGETS = ("/static/", "/map/", "/tiles/")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
@@ -65,11 +67,17 @@ class SecurityHeaders:
         policy = _CSP + ("; upgrade-insecure-requests" if self.secure else "")
         if "/demo/" in path:
             policy = policy.replace("frame-src 'none'", "frame-src 'self'")  # the mailbox frames a letter's own HTML
+        if path.endswith("/integrer"):
+            policy = policy.replace("frame-src 'none'", "frame-src 'self'")  # the preview of a widget
         headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("X-Frame-Options", "DENY")
+        if "frame-ancestors *" not in headers["Content-Security-Policy"]:  # only a widget says so: web/embed
+            headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(), microphone=(), payment=(), usb=()")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if path.startswith(FOR_WIDGETS):
+            headers.setdefault("Access-Control-Allow-Origin", "*")
+            headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if self.secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from starlette.requests import Request
 
+from ateliers.people import Counsellor, Organisation
 from ateliers.search import PAGE_SIZE, Search
 from ateliers.venues import Venue
 from ateliers.venues.names import find_by_name, plain
 from ateliers.workshops import Session
 from geo.geocoding import GeocoderDown, Place, Unlocated
-from geo.geocoding.places import place_of_commune
+from geo.geocoding.places import place_of_commune, place_of_epci
 from geo.points import Point, distance_km
 
 MOST_VENUES = 7  # of one name: the first is searched around, the others are offered
@@ -31,6 +33,11 @@ async def located(request: Request, search: Search) -> tuple[Search, list[Place]
         if commune is not None and commune.point is not None:
             return replace(search, commune="", where=commune.label, place=place_of_commune(commune)), []
         return replace(search, commune="", where=search.commune, complaints=complaints | {"ou": "unlocated"}), []
+    if search.epci:
+        epci = gazetteer.epci(search.epci)
+        if epci is None or not epci.communes:
+            return replace(search, epci="", where=search.epci, complaints=complaints | {"ou": "unlocated"}), []
+        return replace(search, place=place_of_epci(epci), communes=tuple(c.insee for c in epci.communes)), []
     if not search.where:
         return search, []
     if venue := await _labelled(search.where):
@@ -74,6 +81,36 @@ async def _labelled(text: str) -> Venue | None:
         return None
     postcode, _, commune = town.partition(" ")
     return await Venue.filter(name=name, postcode=postcode, commune=commune, withdrawn_at__isnull=True).first()
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a search names by number: the venue, the counsellor, the organisation; None for each that it does not."""
+
+    venue: Venue | None = None
+    counsellor: Counsellor | None = None
+    organisation: Organisation | None = None
+
+
+async def named(search: Search, now: datetime) -> tuple[Search, Named]:
+    """What the search's numbers stand for. Those of nobody are taken off it, and complained about.
+
+    A counsellor is known by the public sessions they run: their first name is said there, and nowhere else.
+    """
+    venue = await Venue.get_or_none(id=search.venue_id) if search.venue_id else None
+    if search.venue_id and venue is None:
+        search = replace(search, venue_id=0, complaints={**search.complaints, "lieu": "no_venue"})
+    counsellor = None
+    if search.counsellor_id:
+        public = Session.filter(counsellor_id=search.counsellor_id, private_key="", published_at__lte=now)
+        counsellor = await Counsellor.get_or_none(id=search.counsellor_id) if await public.exists() else None
+        if counsellor is None:
+            search = replace(search, counsellor_id=0, complaints={**search.complaints, "conseiller": "no_counsellor"})
+    organisation = await Organisation.get_or_none(id=search.organisation_id) if search.organisation_id else None
+    if search.organisation_id and organisation is None:
+        complaints = {**search.complaints, "organisation": "no_organisation"}
+        search = replace(search, organisation_id=0, complaints=complaints)
+    return search, Named(venue, counsellor, organisation)
 
 
 def is_nowhere(search: Search) -> bool:

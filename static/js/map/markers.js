@@ -298,7 +298,9 @@ export function viewportMarkers(map) {
 
   function link(href, text) {
     // Same site only: an address from elsewhere in the data is shown as text.
-    return href?.startsWith("/") && !href.startsWith("//") ? element("a", { href }, text) : element("span", {}, text);
+    if (!href?.startsWith("/") || href.startsWith("//")) return element("span", {}, text);
+    if (!config.newWindow) return element("a", { href }, text);
+    return element("a", { href, target: "_blank", rel: "noopener" }, text, element("span", { class: "away" }, ` ${config.newWindow}`));
   }
 
   // The venue's own clock, as the server wrote it ("2026-12-01T14:00"): no time zone to apply.

@@ -14,10 +14,9 @@ from ateliers.database import utc_now
 from ateliers.i18n import gettext
 from ateliers.refusals import NotFound
 from ateliers.search import RADII, Search
-from ateliers.venues import Venue
 from ateliers.web import maps
 from ateliers.web.pages import respond
-from ateliers.web.places import distances, is_nowhere, located, page_count, paged
+from ateliers.web.places import distances, is_nowhere, located, named, page_count, paged
 from geo.geocoding.places import place_of_commune
 from geo.territories import DEPARTMENTS
 
@@ -87,9 +86,7 @@ async def theme_index(request: Request) -> Response:
 
 
 async def _listed(request: Request, search: Search, now: datetime, **more: Any) -> Response:
-    venue = await Venue.get_or_none(id=search.venue_id) if search.venue_id else None
-    if search.venue_id and venue is None:
-        search = replace(search, venue_id=0, complaints={**search.complaints, "lieu": "no_venue"})
+    search, known = await named(search, now)
     total = 0 if is_nowhere(search) else await search.total(now)
     pages = page_count(total)
     if search.page > pages:
@@ -104,9 +101,11 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
         total=total,
         pages=pages,
         now=now,
-        map=maps.of_search(search, request.app.state.settings, now, venue) if total else None,
+        map=maps.of_search(search, request.app.state.settings, now, known.venue) if total else None,
         widened=[] if total else await _widened(search, now),
-        venue=venue,
+        venue=known.venue,
+        counsellor=known.counsellor,
+        organisation=known.organisation,
         **({"choices": [], "department": None, "commune": None, "theme": None} | more),
     )
 
@@ -121,11 +120,12 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
     if search.themes or search.text:
         tries += [("theme", other) for other in await _other_themes(search, now)]
         tries.append(("themes", replace(search, themes=(), text="", page=1)))
-    if search.center is not None or search.department or search.place is not None:
+    if search.center is not None or search.department or search.communes or search.place is not None:
         bare = Search(where=search.where, place=search.place, position=search.position, radius=RADII[-1])
-        tries.append(("everything", replace(bare, department=search.department)))
-    anywhere = replace(search, where="", place=None, position=None, department="", box=None, venue_id=0, page=1)
-    tries.append(("country", anywhere))
+        tries.append(
+            ("everything", replace(bare, department=search.department, epci=search.epci, communes=search.communes))
+        )
+    tries.append(("country", search.anywhere()))
     ways, seen = [], {search.query()}
     for change, other in tries:
         if other.query() in seen or is_nowhere(other):
