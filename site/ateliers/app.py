@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from ateliers import outbox, retention
+from ateliers import opendata, outbox, retention
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.database import open_database
@@ -37,6 +37,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.database_url))
             app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)
             app.state.proconnect = await stack.enter_async_context(provider) if provider is not None else None
             app.state.tiles = None
@@ -49,6 +50,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     outbox.run_worker(settings, stopping),
                     retention.run(stopping),
                     waiting_list.run(app.state.post, stopping),
+                    opendata.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield

@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ateliers.settings import Settings, resource_dir
-from ateliers.web import about, api, book, desk, find, mailbox, maps, proconnect, second_factor, sign_in, tiles
+from ateliers.web import about, api, book, data, desk, find, mailbox, maps, proconnect, second_factor, sign_in, tiles
 
 YEAR = 31_536_000
 
@@ -34,6 +34,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         *maps.routes,
         *tiles.routes,
         *about.routes,
+        *data.routes,
         *sign_in.routes,
         *second_factor.routes,
         *proconnect.routes,
