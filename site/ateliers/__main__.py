@@ -27,6 +27,7 @@ COMMANDS = {
     "communes": ("ateliers.commands.setting_up", "communes", "Build or update the gazetteer of communes."),
     "demo": ("ateliers.commands.demo", "demo", "Load the demonstration: venues, counsellors, sessions."),
     "venues": ("ateliers.commands.venues", "venues", "Import and export venues in the national standard."),
+    "opendata": ("ateliers.commands.opendata", "opendata", "Make the files of open data now."),
     "session": ("ateliers.commands.session", "session", "Move a session or call it off; everyone booked is told."),
     "people": ("ateliers.commands.people", "people", "Name an administrator, invite somebody, list who has a desk."),
     "letters": (

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from ateliers import outbox, retention
+from ateliers import opendata, outbox, retention
 from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
@@ -40,6 +40,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.database_url))
             app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)
             app.state.proconnect = await stack.enter_async_context(provider) if provider is not None else None
             app.state.tiles = None
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     waiting_list.run(app.state.post, stopping),
                     reminders.run(app.state.post, stopping),
                     webhooks.run(settings, stopping),
+                    opendata.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield

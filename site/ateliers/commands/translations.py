@@ -15,6 +15,7 @@ from ateliers import i18n, modules
 from ateliers.demo.words import SESSIONS
 from ateliers.settings import resource_dir
 
+OPENDATA_DIR = modules.CATALOGUE_DIR.parent / "opendata"
 _JINJA = {"extensions": "jinja2.ext.do", "trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3)}
 
@@ -61,7 +62,7 @@ def french() -> Catalog:
 
 def catalogue_texts() -> Iterator[str]:
     """The texts of the data files."""
-    for file in sorted(modules.CATALOGUE_DIR.glob("*.toml")):
+    for file in (*sorted(modules.CATALOGUE_DIR.glob("*.toml")), *sorted(OPENDATA_DIR.glob("*.toml"))):
         with file.open("rb") as handle:
             for _, _, message, _ in modules.extract_catalogue(handle, [], [], {}):
                 yield message

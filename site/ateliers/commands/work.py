@@ -1,4 +1,4 @@
-"""`ateliers work`: deliver the letters of the outbox, pass on the offers of the waiting lists, forget what is due."""
+"""`ateliers work`: deliver the letters of the outbox, pass on offers, forget what is due, make the open data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 
 import click
 
-from ateliers import retention
+from ateliers import opendata, retention
 from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
@@ -50,6 +50,7 @@ async def _until_told(settings: Settings) -> None:
                     waiting_list.run(post, stopping),
                     reminders.run(post, stopping),
                     webhooks.run(settings, stopping),
+                    opendata.run(settings, stopping),
                 )
         except DatabaseUnusable as error:
             if sqlite_path(settings.database_url):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import IO
 
 from ateliers.database import connection
@@ -23,28 +23,43 @@ _FREE_TEXT = ("id", "nom", "commune", "adresse", "complement_adresse", "presenta
 async def export_venues(out: IO[str], site_url: str, source: str | None = None, without: Collection[str] = ()) -> int:
     """Write every venue open to the public, or those of one source, as CSV (comma, `|` between values); how many.
 
-    `without` names sources to leave out.
-
-    `out` is open with `newline=""` and UTF-8. `site_url` has no final slash: `prise_rdv` leads to the venue's page
-    there. Constant memory: read in pages by id.
+    `out` is open with `newline=""` and UTF-8. The rest is said of `standard_rows`.
     """
     writer = csv.writer(out)
     writer.writerow(FIELDS)
-    shared = await _shared_ids() if source is None else set()
+    count = 0
+    async for rows in standard_rows(site_url, source, without):
+        writer.writerows([row[name] for name in FIELDS] for row in rows)
+        count += len(rows)
+    return count
+
+
+async def standard_rows(
+    site_url: str, source: str | None = None, without: Collection[str] = ()
+) -> AsyncIterator[list[dict[str, str]]]:
+    """The venues open to the public, or those of one source, as their 32 national fields: `PAGE` at a time, by number.
+
+    `without` names sources to leave out. `site_url` has no final slash: `prise_rdv` leads to the venue's page there.
+    """
+    shared = await shared_ids() if source is None else set()
     venues = Venue.filter(withdrawn_at__isnull=True)
     if source is not None:
         venues = venues.filter(source=source)
     if without:
         venues = venues.exclude(source__in=list(without))
-    count, last = 0, 0
+    last = 0
     while page := await venues.filter(id__gt=last).order_by("id").limit(PAGE):
-        for venue in page:
-            fields = standard_fields(venue, site_url)
-            if venue.source_id in shared:
-                fields["id"] = without_formula(f"{venue.source}-{venue.source_id}")
-            writer.writerow([fields[name] for name in FIELDS])
-        count, last = count + len(page), page[-1].id
-    return count
+        yield [
+            standard_fields(venue, site_url)
+            | {"id": without_formula(national_id(venue.source, venue.source_id, shared))}
+            for venue in page
+        ]
+        last = page[-1].id
+
+
+def national_id(source: str, source_id: str, shared: Collection[str]) -> str:
+    """Under which `id` a venue is published: its source's own, unless several sources gave it."""
+    return f"{source}-{source_id}" if source_id in shared else source_id
 
 
 def standard_fields(venue: Venue, site_url: str) -> dict[str, str]:
@@ -73,7 +88,7 @@ def standard_fields(venue: Venue, site_url: str) -> dict[str, str]:
     return fields | {name: without_formula(fields[name]) for name in _FREE_TEXT}
 
 
-async def _shared_ids() -> set[str]:
+async def shared_ids() -> set[str]:
     """Identifiers that several sources gave to venues: alone, they would not be unique in the file."""
     rows = await connection().execute_query_dict(
         "SELECT source_id FROM venue WHERE withdrawn_at IS NULL GROUP BY source_id HAVING count(*) > 1"

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +24,7 @@ LARGER_BODIES = {
 }  # bytes, by path: a file and a pasted text of 1 MB each, and their wrapping
 # What a widget loads. In a sandboxed frame (WordPress makes one) its origin is opaque: even our own files are foreign.
 FOR_WIDGETS = ("/static/", "/map/", "/tiles/")
+COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/vnd.apache.parquet")  # inside already
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
@@ -35,7 +36,7 @@ def stack(settings: Settings) -> list[Middleware]:
     """Outermost first."""
     return [
         Middleware(SecurityHeaders, secure=settings.base_url.startswith("https://")),
-        Middleware(GZipMiddleware, minimum_size=600, compresslevel=5),
+        Middleware(GZipMiddleware, minimum_size=600, compresslevel=5, exclude_content_types=COMPRESSED),
         Middleware(Language),
         Middleware(Crashes),
         Middleware(OwnFormsOnly, origin=settings.base_url),
