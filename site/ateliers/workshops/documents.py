@@ -1,4 +1,6 @@
-"""A session as data: what the open API, webhooks and exports say of it. Never who booked, only how many."""
+"""A session as data: what webhooks and the publishing API say of it. Never who booked, only how many; nor who hosts, or
+what a host wrote when calling off, which may say who is ill. The names are those of the open API.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,18 @@ from ateliers.workshops import Session
 
 
 def document(session: Session, base_url: str, *, waiting: int | None = None) -> dict[str, Any]:
-    """The public facts of a session, as JSON values. Times carry the venue's own offset (RFC 3339); `workshop`, `venue`
-    and `counsellor` must be loaded. `waiting`: people on the waiting list, left out when None.
+    """The public facts of a session, as JSON values. Times carry the venue's own offset (RFC 3339); `workshop` and
+    `venue` must be loaded. `waiting`: people on the waiting list, left out when None.
     """
     venue, workshop = session.venue, session.workshop
+    moved = session.previous_starts_at is not None and session.previous_starts_at != session.starts_at
     found: dict[str, Any] = {
         "id": session.id,
         "url": f"{base_url}/ateliers/{session.slug}",
         "booking_url": f"{base_url}/ateliers/{session.slug}/reserver",
-        "status": "cancelled" if session.called_off_at else "scheduled",
-        "cancellation_reason": session.call_off_reason if session.called_off_at else None,
+        "status": "cancelled" if session.called_off_at else "rescheduled" if moved else "scheduled",
         "title": workshop.title,
-        "description": workshop.promise,
+        "promise": workshop.promise,
         "theme": workshop.theme,
         "level": workshop.level,
         "audiences": list(workshop.audience_codes),
@@ -30,15 +32,14 @@ def document(session: Session, base_url: str, *, waiting: int | None = None) -> 
         "ends_at": local(session.ends_at, venue),
         "time_zone": venue.time_zone,
         "previous_starts_at": local(session.previous_starts_at, venue) if session.previous_starts_at else None,
-        "host": session.counsellor.public_name if session.counsellor else None,
-        "room": session.room or None,
+        "cancelled_at": local(session.called_off_at, venue) if session.called_off_at else None,
+        "room": session.room,
         "capacity": session.capacity,
         "seats_taken": session.seats_taken,
         "seats_left": session.seats_left,
         "waiting_list": session.waiting_list,
-        "booked_as_cycle": session.in_cycle,
+        "in_cycle": session.in_cycle,
         "venue": venue_document(venue, base_url),
-        "updated_at": session.updated_at.isoformat(),
     }
     return found if waiting is None else found | {"waiting": waiting}
 
@@ -58,7 +59,6 @@ def venue_document(venue: Venue, base_url: str) -> dict[str, Any]:
         "latitude": venue.lat,
         "longitude": venue.lon,
         "wheelchair": venue.wheelchair,
-        "phone": venue.phone or None,
     }
 
 
