@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from ateliers import opendata, outbox, retention
+from ateliers.alerts import telling as alerts
 from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
@@ -55,6 +56,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     waiting_list.run(app.state.post, stopping),
                     reminders.run(app.state.post, stopping),
                     webhooks.run(settings, stopping),
+                    alerts.run(settings, app.state.secret, stopping),
                     opendata.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])

@@ -9,6 +9,7 @@ import signal
 import click
 
 from ateliers import opendata, retention
+from ateliers.alerts import telling as alerts
 from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
@@ -50,6 +51,7 @@ async def _until_told(settings: Settings) -> None:
                     waiting_list.run(post, stopping),
                     reminders.run(post, stopping),
                     webhooks.run(settings, stopping),
+                    alerts.run(settings, settings.secret(), stopping),
                     opendata.run(settings, stopping),
                 )
         except DatabaseUnusable as error:

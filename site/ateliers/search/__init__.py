@@ -202,6 +202,17 @@ class Search:
         loaded = {session.id: session for session in await found} if ids else {}
         return [loaded[number] for number in ids if number in loaded]
 
+    async def news(self, since: datetime, now: datetime, most: int) -> tuple[int, list[Session]]:
+        """How many of its sessions were published after `since`, and the soonest of them, with workshop and venue loaded."""
+        query = Query(self, now)
+        fresh = f"{query.conditions} AND s.published_at > {query._add(since)}"
+        rows = await query.run(f"SELECT COUNT(*) AS n {query.tables} WHERE {fresh}")
+        if not rows[0]["n"]:
+            return 0, []
+        ids = await query.run(f"SELECT s.id {query.tables} WHERE {fresh} ORDER BY s.starts_at, s.id LIMIT {most}")
+        found = Session.filter(id__in=[row["id"] for row in ids]).select_related("workshop", "venue", "counsellor")
+        return int(rows[0]["n"]), await found.order_by("starts_at", "id")
+
     async def count_by(self, column: str, now: datetime) -> dict[str, int]:
         """Sessions it finds by `theme` or by `department`, the most frequent first."""
         expression = {"theme": "w.theme", "department": "v.department", "commune": "v.insee"}[column]

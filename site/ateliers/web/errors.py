@@ -32,6 +32,9 @@ STATUS: dict[type[refusals.Refusal], int] = {
 }
 PAGES = {403, 404, 405, 409, 410, 413, 422, 429, 500, 503}  # statuses with words of their own in errors/error.html
 RETRY_SECONDS = 60
+DOORS = (
+    "/r/", "/alertes/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/", "/pro/presence/",
+)  # fmt: skip
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -83,7 +86,15 @@ def answer(
 
 def masked(path: str) -> str:
     """A path that may be logged: what follows these opens somebody's booking, desk or calendar."""
-    for door in ("/r/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/", "/pro/presence/"):
+    for door in (
+        "/r/",
+        "/alertes/",
+        "/pro/entrer/",
+        "/pro/invitation/",
+        "/pro/agenda/",
+        "/pro/compte/adresse/",
+        "/pro/presence/",
+    ):
         head, mark, _ = path.partition(door)
         if mark:
             return f"{head}{mark}…"

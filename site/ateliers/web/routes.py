@@ -10,6 +10,7 @@ from starlette.types import Scope
 from ateliers.settings import Settings, resource_dir
 from ateliers.web import (
     about,
+    alerts,
     api,
     book,
     data,
@@ -45,6 +46,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     return [
         *find.routes,
         *book.routes,
+        *alerts.routes,
         *api.routes,
         *publishing.routes,
         *embed.routes,

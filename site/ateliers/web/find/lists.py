@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ateliers import modules
+from ateliers.alerts.demand import note_unmet
 from ateliers.database import utc_now
 from ateliers.i18n import gettext
 from ateliers.refusals import NotFound
@@ -92,6 +93,8 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
     if search.page > pages:
         search = replace(search, page=pages, complaints={**search.complaints, "page": "out_of_range"})
     sessions = await search.sessions(now) if total else []
+    if not total and not is_nowhere(search) and request.method == "GET" and not _is_robot(request):
+        await note_unmet(search, now)
     return respond(
         request,
         "find/results.html",
@@ -108,6 +111,11 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
         organisation=known.organisation,
         **({"choices": [], "department": None, "commune": None, "theme": None} | more),
     )
+
+
+def _is_robot(request: Request) -> bool:
+    """Whether it says so itself: robots want nothing."""
+    return "bot" in request.headers.get("user-agent", "").lower()
 
 
 async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int]]:
