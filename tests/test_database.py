@@ -14,7 +14,7 @@ from ateliers.database import migrate, pending_migrations, unit_of_work
 from ateliers.workshops import Session
 from tests import world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 STEPS = [path.stem for path in sorted((Path(migrations.__file__).parent).glob("0*.py"))]
 
 

@@ -129,6 +129,7 @@ async def test_a_session_is_placed_in_utc() -> None:
     )
 
 
+@pytest.mark.slow
 async def test_rows_of_the_first_versions_are_rewritten_in_utc(tmp_path: Path) -> None:
     url, path = f"sqlite:///{tmp_path}/old.db", tmp_path / "old.db"
     await migrate(url)  # the rows as they are today, then the schema of those days

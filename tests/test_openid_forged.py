@@ -25,7 +25,7 @@ from ateliers.settings import SettingsError, load_settings
 from tests import world
 from tests.openid_servers import CALLBACK, SECRET, Forger, forging, refusing
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 STATE, NONCE = new_state(), new_state()
 ENDPOINTS = ("discovery", "token", "keys", "userinfo")

@@ -39,7 +39,7 @@ LONG = "Adapter mon téléphone et mon ordinateur à mes besoins, puis reconnaî
 LONG += "payer en ligne et retrouver mes photos"
 LONG = LONG.ljust(150, "s")
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,8 @@ LAST = {
     "lapsed": {"offer_lapsed"},
 }
 
+pytestmark = pytest.mark.slow
+
 
 class Crash(Exception):
     """The power goes."""

@@ -26,6 +26,8 @@ a1,,Tiers-lieu La Quincaillerie,Guéret,23000,10 avenue Gambetta,46.1705,1.8710,
 a2,,Médiathèque de Bonnat,Bonnat,23220,Place du marché,46.3290,1.9050,2026-01-10,Découvrir les outils numériques
 """
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _installation(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

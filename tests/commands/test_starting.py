@@ -27,6 +27,8 @@ from tests import world
 
 GUERET = Commune("23096", "Guéret", ("23000",), Point(46.17, 1.87), 13000, "23", "75")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("name", "value"),

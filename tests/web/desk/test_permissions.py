@@ -75,6 +75,7 @@ def test_every_route_is_public_on_purpose_or_has_a_rule() -> None:
             assert ("{id:int}" in path and "/ateliers/" in path) <= (route.rule in {Rule.RUNS, Rule.SEES}), path
 
 
+@pytest.mark.slow
 async def test_every_route_with_every_role(site: Visitor) -> None:
     cast = await _cast()
     known = {
