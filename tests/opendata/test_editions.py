@@ -49,7 +49,12 @@ async def test_a_file_that_did_not_change_keeps_its_date(making: Making, setting
     changed = {name for name, made in second.files.items() if made.modified == tomorrow}
     assert changed == {"ateliers.csv", "ateliers.geojson", "ateliers.ndjson", "ateliers.parquet"}
     assert second.files["lieux.csv"].modified == first.files["lieux.csv"].modified == world.NOW
-    assert (await make(settings, tomorrow + timedelta(days=1))).files == second.files
+    third = await make(settings, tomorrow + timedelta(days=1))
+    assert third.files == second.files
+    for name in ("ateliers.csv", "lieux.json"):
+        packed = third.path(name, gzip=True).read_bytes()
+        assert packed == second.path(name, gzip=True).read_bytes()
+        assert packed[4:8] == bytes(4), "the hour is in it (RFC 1952): tomorrow's would differ"
 
 
 async def test_a_making_that_is_stopped_leaves_what_was_there(making: Making, settings: Settings) -> None:

@@ -78,6 +78,10 @@ async def test_every_public_session_is_there_and_no_other(making: Making) -> Non
     assert odd["debut"] == "2026-12-01T14:00:00-04:00"
     assert (odd["places"], odd["places_restantes"], odd["position"], odd["publics"]) == (3, 0, "commune", [])
     assert (planned["organisateur"], planned["salle"]) == ("Communauté d’agglomération du Grand Guéret", "Salle 2")
+    assert (far["organisateur"], far["salle"], far["debut_initial"], far["annule_le"]) == (None,) * 4
+    assert rows[kinds["moved"].id]["debut_initial"] == "2026-11-24T10:00:00+01:00"
+    assert rows[kinds["venue changed"].id]["debut_initial"] is None
+    assert rows[kinds["off"].id]["annule_le"] == "2026-11-24T10:00:00+01:00"
     assert planned["url"] == f"{BASE}/ateliers/{kinds['planned'].id}"
     assert {made.rows for name, made in edition.files.items() if name.startswith("ateliers")} == {len(kinds)}
 
@@ -196,7 +200,8 @@ async def test_a_session_leads_to_its_venue_in_the_other_file(making: Making) ->
     await _every_kind(await world.build())
     edition = await making()
     venues = {row["id"]: row["prise_rdv"] for row in csv_rows(edition, "lieux.csv")}
-    assert [venues[row["lieu_id"]] for row in csv_rows(edition)] == [row["lieu_url"] for row in csv_rows(edition)]
+    for rows in (csv_rows(edition), lines(edition), parquet_rows(edition)):
+        assert [venues[row["lieu_id"]] for row in rows] == [row["lieu_url"] for row in rows]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 5])

@@ -133,6 +133,8 @@ async def test_a_file_is_served_as_one(filled: Visitor, name: str, media: str) -
     assert int(said["content-length"]) == len(plain.content)
     assert said["content-disposition"] == f'attachment; filename="{name}"'
     assert (said["access-control-allow-origin"], said["cross-origin-resource-policy"]) == ("*", "cross-origin")
+    described = '</donnees/ateliers.tableschema.json>; rel="describedby"' if name.startswith("ateliers") else None
+    assert said.get("link") == described
     head = await client.head(f"/donnees/{name}", headers={"Accept-Encoding": "identity"})
     assert (head.content, head.headers["content-length"]) == (b"", said["content-length"])
     assert parsedate_to_datetime(said["last-modified"]) <= utc_now()
