@@ -156,6 +156,16 @@ def _move(page: Page, fair: Fair) -> None:
     _send(page, "publier")
 
 
+def _data(page: Page, fair: Fair) -> None:
+    """The worker makes the files as it starts; the page says so until they are there."""
+    for _ in range(100):
+        if page.locator(".preview").count():
+            return
+        page.wait_for_timeout(200)
+        page.reload()
+    raise AssertionError("no open data after twenty seconds")
+
+
 GUERET = "/ateliers?ou=Gu%C3%A9ret"
 STATES = [
     State("home", "/"),
@@ -257,4 +267,6 @@ STATES = [
     State("desk: other software", "/pro/compte/logiciels", desk=True),
     State("desk: print", "/pro/ateliers/{open}/imprimer", desk=True),
     State("desk: the week, English", "/en/pro", desk=True),
+    State("open data", "/donnees", steps=_data),
+    State("open data, English", "/en/donnees", steps=_data),
 ]

@@ -1,6 +1,7 @@
 """An edition: one making of every file, in a folder of its own, and the small file that says which one is current.
 
 A reader sees an edition whole or not at all: its files never change, and `edition.json` is replaced in one step.
+The one before is kept, and a third is there while it is made: count 3 kB of disk for each session and each of them.
 """
 
 from __future__ import annotations

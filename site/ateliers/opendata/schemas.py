@@ -62,7 +62,7 @@ def _table_field(column: Column) -> dict[str, Any]:
     elif column.values:
         constraints["enum"] = list(column.values)
     elif column.pattern:
-        constraints["pattern"] = column.pattern
+        constraints["pattern"] = f"({column.pattern})"  # anchored by who reads it: ^(a|b)$, never ^a|b$
     field = {
         "name": column.name,
         "title": column.name,

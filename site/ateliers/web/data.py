@@ -60,6 +60,8 @@ async def data_file(request: Request) -> Response:
     packed = bool(made.gzip_size) and _takes_gzip(request) and not _resumes(request, plain, modified)
     etag = f'"{made.sha256[:20]}-gzip"' if packed else plain
     headers = _OPEN | {"ETag": etag, "Last-Modified": modified, "Cache-Control": f"public, max-age={MAX_AGE}"}
+    if not DATASETS[file.dataset].conforms_to:
+        headers["Link"] = f'</donnees/{TABLE_SCHEMA}>; rel="describedby"'
     if made.gzip_size:
         headers["Vary"] = "Accept-Encoding"
     if _has(request, etag, made.modified):
@@ -117,6 +119,7 @@ async def searched(request: Request) -> Response:
     form, now, base = FORMS[kind], utc_now(), request.app.state.settings.base_url
     headers = _OPEN | {
         "Cache-Control": "public, max-age=300",
+        "X-Robots-Tag": "noindex",  # a thousand files of one thing, for who harvests by following links
         "Content-Disposition": f'attachment; filename="recherche.{kind}"',
     }
     media = FILES[f"ateliers.{kind}"].media
@@ -162,11 +165,8 @@ def _files_of(code: str) -> list[File]:
 
 
 def _takes_gzip(request: Request) -> bool:
-    for part in request.headers.get("accept-encoding", "").split(","):
-        coding, _, quality = part.partition(";")
-        if coding.strip().lower() == "gzip":
-            return quality.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
+    """As GZipMiddleware reads it, which would otherwise compress what is tagged as plain."""
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def _resumes(request: Request, etag: str, modified: str) -> bool:
