@@ -106,3 +106,18 @@ def visiting_host(
     assert kept == [], kept
     unexpected = [line for line in seen.complaints if not any(words in line for words in expected)]
     assert unexpected == [], unexpected
+
+
+def own_height(frame: Frame) -> int:
+    """Its content's own height in px, whatever the frame's: a document is never less high than its frame."""
+    return int(
+        frame.evaluate(
+            """() => {
+              const { classList } = document.documentElement;
+              classList.add("is-measured");
+              const found = Math.ceil(document.body.getBoundingClientRect().height);
+              classList.remove("is-measured");
+              return Math.max(found, Number(document.body.dataset.height ?? 0));
+            }"""
+        )
+    )
