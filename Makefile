@@ -10,7 +10,7 @@ WATCHED := $(shell test -t 2 && echo yes)
 PIP := -m pip install --disable-pip-version-check $(if $(WATCHED),--progress-bar on,--quiet)
 NPM := requirements/npm.py ci --ignore-scripts $(if $(WATCHED),--progress --loglevel=http,--no-progress --loglevel=error)
 
-.PHONY: run setup test check bench lighthouse format clean lock
+.PHONY: run setup test test-wordpress check bench lighthouse format clean lock
 .DEFAULT_GOAL := run
 
 run: $(RUN) $(VENDOR)
@@ -52,6 +52,10 @@ test: $(DEV) node_modules/.dev
 	@$(BIN)/python -m tests.browser.chromium
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest -q -n 2 --dist loadscope -m "slow or data"
+
+# Addresses of ours pasted into a real WordPress; installs Debian's, with PHP and MariaDB, where it may.
+test-wordpress: $(DEV) node_modules/.dev
+	@$(BIN)/python -m tests.wordpress
 
 check: $(DEV) node_modules/.dev
 	@$(BIN)/ruff format --check --quiet site geo tests || { echo "Run: make format"; exit 1; }

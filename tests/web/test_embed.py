@@ -434,7 +434,7 @@ async def test_every_public_page_has_an_embed(site: Visitor) -> None:
         [blockquote, frame] = lxml.html.fragments_fromstring(found["html"])
         assert blockquote.tag == "blockquote"
         assert frame.tag == "iframe"
-        assert set(frame.keys()) == {"src", "width", "height", "title"}  # all that WordPress keeps
+        assert set(frame.keys()) == {"src", "width", "height", "title", "frameborder"}  # all that WordPress keeps
         assert (frame.get("title"), frame.get("width")) == (found["title"], str(found["width"]))
         parts = urlsplit(frame.get("src"))
         assert (f"{parts.scheme}://{parts.netloc}", parts.path) == (ORIGIN, f"/embed/v1/{view}"), path

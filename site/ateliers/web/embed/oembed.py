@@ -107,9 +107,10 @@ def _of_path(path: str, pairs: list[tuple[str, str]]) -> Options | None:
 
 
 def frame(base_url: str, options: Options, subject: Subject, width: int, height: int) -> str:
-    """The HTML: what WordPress leaves of it is all there is."""
+    """The HTML: what WordPress leaves of it is all there is; it takes no style, so `frameborder` takes the border off."""
     made = Markup(
-        '<blockquote><a href="{}">{}</a></blockquote><iframe src="{}" width="{}" height="{}" title="{}"></iframe>'
+        '<blockquote><a href="{}">{}</a></blockquote><iframe src="{}" width="{}" height="{}" frameborder="0"'
+        ' title="{}"></iframe>'
     ).format(base_url + url(subject.page), subject.title, base_url + options.path, width, height, subject.title)
     return str(made)
 
