@@ -20,6 +20,7 @@ from ateliers.settings import Settings
 from ateliers.web import errors, middleware
 from ateliers.web.etags import Dates
 from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
+from ateliers.web.find.pictures import PICTURE_SECONDS, PICTURES_KEPT
 from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
 from ateliers.webhooks import worker as webhooks
@@ -73,6 +74,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     app.state.secret = settings.secret()
     app.state.gazetteer = gazetteer
     app.state.feeds = Kept(FEEDS_KEPT, FEED_SECONDS)
+    app.state.pictures = Kept(PICTURES_KEPT, PICTURE_SECONDS)
     app.state.dates = Dates()
     app.state.post = Post(settings, app.state.secret)
     return app

@@ -234,6 +234,8 @@ STATES = [
     State("personal data", "/donnees-personnelles"),
     State("cookies", "/cookies"),
     State("site map", "/plan-du-site"),
+    State("open API", "/api"),
+    State("open API, English", "/en/api"),
     State("mailbox", "/demo/courrier"),
     State("letter", "/demo/courrier", steps=_letter),
     State("home, English", "/en/"),

@@ -283,7 +283,10 @@ async def test_a_venue_that_was_withdrawn_takes_no_booking_on_any_page(site: Vis
     assert f"/ateliers/{session.id}/reserver" not in page.links()
     assert f"/lieux/{session.venue_id}" not in page.links()
     assert f"/ateliers/{other.id}/reserver" in page.links()
-    listed = (await site.get("/sitemap.xml")).response.text
+    listed = "".join(
+        [(await site.get(f"/sitemap-{name}-1.xml")).response.text for name in ("ateliers", "lieux")],
+    )
+    assert f"/ateliers/{other.id}<" in listed
     assert f"/ateliers/{session.id}<" not in listed
     assert f"/lieux/{session.venue_id}<" not in listed
     refused = await site.get(f"/ateliers/{session.id}/reserver")

@@ -251,14 +251,14 @@ class Session(Model):
 
 
 async def public_session(session_id: int, key: str, now: datetime) -> Session | None:
-    """The session with its workshop, venue and counsellor loaded, or None when no citizen may see it.
+    """The session with its workshop, venue, counsellor and organisation loaded, or None when no citizen may see it.
 
     `key` is the rest of a private session's address, empty for the others: without it, a private one is not found.
     """
     if session_id > LARGEST_ID:
         return None
     return await Session.get_or_none(id=session_id, private_key=key, published_at__lte=now).select_related(
-        "workshop", "venue", "counsellor"
+        "workshop", "venue", "counsellor", "organisation"
     )
 
 

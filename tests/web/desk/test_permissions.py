@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 # Open to anybody, on purpose: what citizens, calendars, maps and monitors ask for. `/r/…` is opened by its token.
 PUBLIC = re.compile(
-    r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.ics|/sitemap\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
+    r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
     r"|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
     r"|/(ma-reservation|alertes/.*|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
 )

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ateliers.bookings import cycles
 from ateliers.database import utc_now
+from ateliers.printouts.picture import picture_of
 from ateliers.refusals import Gone, NotFound
 from ateliers.search import Search
 from ateliers.templating import url
@@ -17,7 +18,7 @@ from ateliers.venues import Venue
 from ateliers.venues.hours import in_words
 from ateliers.web import maps
 from ateliers.web.addresses import SHOWN_AFTER_END, named_session
-from ateliers.web.find.events import education_event
+from ateliers.web.find.events import breadcrumbs, education_event
 from ateliers.web.pages import respond
 from ateliers.web.places import distances, page_count, paged
 from ateliers.workshops import LARGEST_ID, Session, alternatives_to, public_session
@@ -44,6 +45,8 @@ async def session_page(request: Request) -> Response:
         dates=dates,
         distances=distances(session.venue.point, others),
         event=education_event(request, session, now),
+        crumbs=breadcrumbs(request, session),
+        picture=picture_of(session),
     )
 
 
