@@ -41,7 +41,7 @@ async def filled(site: Visitor) -> Visitor:
         await world.session(
             place, cast.workshop, _wall(3), published_at=utc_now() - timedelta(days=1), counsellor=cast.amina
         )
-    await _make(site)
+    await make_files(site)
     return site
 
 
@@ -50,7 +50,8 @@ def _keeper(site: Visitor) -> Keeper:
     return keeper
 
 
-async def _make(site: Visitor) -> None:
+async def make_files(site: Visitor) -> None:
+    """The files of the open data, as they are now."""
     _keeper(site).edition(utc_now())
     await _keeper(site).made()
 
@@ -224,7 +225,7 @@ async def real(sqlite_url: str, communes_file: Path, tmp_path: Path) -> AsyncIte
 
 
 async def test_search_engines_find_the_datasets_of_a_real_site(real: Visitor) -> None:
-    await _make(real)
+    await make_files(real)
     page = await real.get("/donnees")
     assert "sont inventées" not in page.text
     said = json.loads(page.all("//script[@type='application/ld+json']")[0].text)

@@ -21,6 +21,7 @@ from ateliers.web.signed_in import DeskRoute
 from ateliers.workshops import Session, Workshop
 from tests import world
 from tests.visiting import Visitor
+from tests.web.test_data import make_files
 from tests.web.test_find import _wall
 
 pytestmark = pytest.mark.anyio
@@ -127,7 +128,9 @@ async def leaks(site: Visitor, planted: Planted) -> tuple[int, list[tuple[str, s
 
 
 async def test_no_public_address_carries_a_citizen(site: Visitor) -> None:
-    answered, found = await leaks(site, await _planted())
+    planted = await _planted()
+    await make_files(site)
+    answered, found = await leaks(site, planted)
     assert found == []
     assert answered >= FEWEST_ANSWERS
 
@@ -139,6 +142,7 @@ async def test_the_walk_would_find_one(site: Visitor) -> None:
     assert own.status_code == 200
     assert planted.secrets["booked reference"] in own.text
     await Workshop.filter(id=planted.session.workshop_id).update(promise=f"Avec {planted.secrets['e-mail']}")
+    await make_files(site)
     _, found = await leaks(site, planted)
     where = {address.partition("?")[0] for what, address in found if what == "e-mail"}
     number = planted.session.id
