@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 # Open to anybody, on purpose: what citizens, calendars, maps and monitors ask for. `/r/…` is opened by its token.
 PUBLIC = re.compile(
     r"/|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.ics|/sitemap\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
-    r"|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
+    r"|/donnees(/.*)?|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
     r"|/(accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
