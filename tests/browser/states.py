@@ -111,6 +111,10 @@ def _map(page: Page, fair: Fair) -> None:
     page.wait_for_selector(".leaflet-marker-icon[role=button]")
 
 
+def _markers(page: Page, fair: Fair) -> None:
+    page.wait_for_selector(".leaflet-marker-icon[role=button]")
+
+
 def _unfold(page: Page, fair: Fair) -> None:
     folded = page.locator("details:not([open]) > summary")
     while folded.count():
@@ -227,6 +231,18 @@ STATES = [
     State("cycle, booking", "/r/{r_cycle}"),
     State("cycle, cancel all?", "/r/{r_cycle}/annuler-cycle"),
     State("404", "/nowhere", 404),
+    State("builder", "/integrer"),
+    State("builder, a town", "/integrer?commune=23096&theme=email&vue=liste&couleur=ffee00", size=WIDE),
+    State("builder, every error", "/integrer?sorte=lieu&nom=zzz&couleur=rouge&hauteur=9&max=x&rayon=7", steps=_unfold),
+    State("builder, homonyms", "/integrer?sorte=commune&nom=Saint-Denis"),
+    State("builder, English", "/en/integrer?departement=23"),
+    State("widget, map", "/embed/v1/carte?commune=23096", steps=_markers),
+    State("widget, list", "/embed/v1/liste?commune=23096&couleur=8a1c4a"),
+    State("widget, one session", "/embed/v1/prochain?atelier={open}"),
+    State("widget, button", "/embed/v1/bouton?lieu={venue}"),
+    State("widget, nothing", "/embed/v1/carte?departement=48"),
+    State("widget, unknown form", "/embed/v1/agenda", 404),
+    State("widget, English", "/embed/v1/liste?lang=en"),
     State("410", "/ateliers/{gone}", 410),
     State("help", "/aide"),
     State("accessibility", "/accessibilite"),

@@ -269,3 +269,26 @@ def test_the_packages_know_the_intercommunalities(communes_file: Path) -> None:
     for unknown in ("", "999999999", "20003482", "²" * 9):
         assert gazetteer.epci(unknown) is None
     assert gazetteer.epcis_named("") == []
+
+
+@pytest.mark.anyio
+async def test_the_api_says_which_intercommunality(tmp_path: Path) -> None:
+    group = {"code": "200034825", "nom": "CA du Grand  Guéret"}
+    metropole = {"code": "200054781", "nom": "Métropole du Grand Paris"}
+    rows = [
+        COMMUNES[0] | {"epci": group},
+        COMMUNES[1] | {"epci": group},
+        COMMUNES[2] | {"epci": {"code": "nope", "nom": "Broken"}},
+        COMMUNES[3] | {"epci": None},
+        COMMUNES[4] | {"epci": metropole},
+        *ARRONDISSEMENTS,
+    ]
+    source = tmp_path / "communes.json"
+    source.write_text(json.dumps(rows), encoding="utf-8")
+    await update_communes(tmp_path / "communes.db", [source], least=1)
+    gazetteer = Gazetteer.open(tmp_path / "communes.db")
+    epci = gazetteer.epci("200034825")
+    assert epci is not None
+    assert (epci.name, [commune.name for commune in epci.communes]) == ("CA du Grand Guéret", ["Guéret", "Saint-Fiel"])
+    assert [commune.insee for commune in gazetteer.epci("200054781").communes] == ["75056", "75101"]  # type: ignore[union-attr]
+    assert {c.name for c in gazetteer if c.epci is None} == {"Glénic", "Ladapeyre"}

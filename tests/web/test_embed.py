@@ -130,7 +130,8 @@ async def test_one_session_is_a_widget(site: Visitor) -> None:
     page = await framed(site, f"/embed/v1/prochain?atelier={session.id}")
     assert page.h1.startswith("Café IA : parlons d’intelligence artificielle, Guéret, ")
     assert [href for href in page.all("//a/@href") if "reserver" in href] == [f"/ateliers/{session.id}/reserver"]
-    for other in (str(hidden.id), f"{hidden.id}-{'a' * 20}", "999", "x", str(2**70)):
+    over = await world.session(cast.gueret, cast.workshop, wall(-5))
+    for other in (str(hidden.id), f"{hidden.id}-{'a' * 20}", str(over.id), "999", "x", str(2**70)):
         page = await framed(site, f"/embed/v1/prochain?atelier={other}")
         assert "Aucun atelier" in page.text
         assert page.all("//main//a/@href") == ["/ateliers"]
@@ -619,6 +620,24 @@ async def test_the_builder_says_what_becomes_of_a_colour(site: Visitor, colour: 
     assert notice.startswith(said) if said else notice == ""
     src = page.all("//iframe/@src")[0]
     assert ("couleur" in src) is (colour != "rouge")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("hauteur=5000", "Nous avons pris 2000."),
+        ("max=0", "Nous avons pris 1."),
+        ("max=dix", "Écrivez un nombre, en chiffres. Exemple : 5."),
+        ("hauteur=500&max=5", ""),
+    ],
+)
+async def test_the_builder_says_what_becomes_of_a_number(site: Visitor, query: str, said: str) -> None:
+    await world.build()
+    page = await site.get(f"/integrer?{query}")
+    assert (
+        " ".join("".join(x.text_content() for x in page.all("//*[@data-live='hauteur' or @data-live='max']")).split())
+        == said
+    )
 
 
 def test_code_is_escaped() -> None:

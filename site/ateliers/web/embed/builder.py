@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from ateliers import i18n
 from ateliers.database import utc_now
-from ateliers.search import RADII, Search
+from ateliers.search import RADII
 from ateliers.templating import url
 from ateliers.web.embed.options import HEIGHTS, HIGHEST, LOWEST, MOST, SIZES, Options, subject_of
 from ateliers.web.embed.snippets import Snippets
@@ -51,7 +51,7 @@ async def builder(request: Request) -> Response:
         snippets=Snippets(
             options, request.app.state.settings.base_url, title, request.app.state.settings.base_url + page
         ),
-        feed=url("/agenda.ics") + f"?{_criteria(subject.search)}",
+        feed=f"{url('/agenda.ics')}?{search.query()}",
         found=found,
         name=name if not found else "",
         kind=kind,
@@ -65,7 +65,3 @@ async def builder(request: Request) -> Response:
 def _chosen(text: str) -> Territory | None:
     kind, colon, code = text.partition(":")
     return Territory(kind, code, "") if colon and kind in KINDS else None
-
-
-def _criteria(search: Search) -> str:
-    return replace(search, page=1).query()

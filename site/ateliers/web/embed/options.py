@@ -119,12 +119,16 @@ class Subject:
 
 
 async def subject_of(request: Request, options: Options, now: datetime) -> Subject:
-    """What the options are about. A number that is nobody's finds nothing: the whole country would be a wrong answer."""
+    """What the options are about. A session that is over and a number that is nobody's find nothing.
+
+    The whole country would be a wrong answer.
+    """
     asked = options.search
     session = None
     if options.session_id:
         session = await public_session(options.session_id, "", now)
-        return Subject(asked, asked, Named(), session, session is None)
+        over = session is None or session.is_over(now)
+        return Subject(asked, asked, Named(), None if over else session, over)
     search, _ = await located(request, asked)
     search, known = await named(search, now)
     lost = {"lieu", "conseiller", "organisation", "epci", "communes", "departement", "zone"} & set(search.complaints)
