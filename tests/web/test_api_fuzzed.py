@@ -39,7 +39,7 @@ def test_schemathesis_finds_nothing(sqlite_url: str, communes_file: Path, tmp_pa
             [
                 str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(HERE / "schemathesis.toml"), "run",
                 f"http://127.0.0.1:{port}/api/v1/openapi.json", "--phases", "examples,coverage,fuzzing", "--max-examples",
-                "100", "--seed", "25", "--generation-database", "none", "--no-color",
+                "50", "--seed", "25", "--generation-database", "none", "--no-color",
             ],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT)},

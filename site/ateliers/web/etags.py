@@ -39,9 +39,9 @@ class Dates:
 
     def __init__(self, most: int = DATES_KEPT) -> None:
         self.most = most
-        self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
 
-    def since(self, address: str, etag: str, now: float) -> int:
+    def since(self, address: bytes, etag: str, now: float) -> int:
         """Seconds of the epoch. Two answers of one second get two dates: the second one's is still to come."""
         known, since = self._seen.get(address, ("", 0))
         if known != etag:
@@ -58,8 +58,7 @@ def answered(
 ) -> Response:
     """`body` with ETag and Last-Modified, or 304 (RFC 9110 §13.2.2: a tag asked about wins over a date)."""
     etag, now = tag_of(body), time.time()
-    address = " ".join((current_language(), request.url.path, request.url.query, request.headers.get("accept", "")))
-    since = request.app.state.dates.since(hashlib.sha256(address.encode()).hexdigest(), etag, now)
+    since = request.app.state.dates.since(_address(request), etag, now)
     found = {"ETag": etag, "Cache-Control": f"public, max-age={max_age}", **(headers or {})}
     if since <= now:  # RFC 9110 §8.8.2.1: never a date to come
         found["Last-Modified"] = formatdate(since, usegmt=True)
@@ -67,6 +66,12 @@ def answered(
     if is_kept(request, etag) if asked_by_tag else since <= min(now, _asked_since(request)):
         return Response(status_code=304, headers=found)
     return Response(body, media_type=media_type, headers=found)
+
+
+def _address(request: Request) -> bytes:
+    """What tells one answer from another, of a few bytes however long it was asked."""
+    asked = (current_language(), request.scope["path"], request.headers.get("accept", ""))
+    return hashlib.blake2b(repr(asked).encode() + request.scope["query_string"], digest_size=16).digest()
 
 
 def _asked_since(request: Request) -> float:
