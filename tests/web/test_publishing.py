@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
+import jsonschema
 import pytest
 
 from ateliers import bookings, publishing
@@ -17,6 +18,7 @@ from ateliers.outbox import OutboxMessage
 from ateliers.people import ApiKey, Counsellor, api_keys
 from ateliers.search import Search
 from ateliers.web.publishing import PER_KEY, KeyRoute
+from ateliers.web.publishing import routes as publishing_routes
 from ateliers.web.routes import routes
 from ateliers.workshops import Session
 from tests import world
@@ -280,3 +282,30 @@ async def test_too_many_writes_are_told_to_wait(
     refused = await partner.send("POST", MINE, _new(cast, 10))
     _problem(refused, 429)
     assert int(refused.headers["retry-after"]) > 0
+
+
+async def test_every_answer_is_what_the_document_says(partner: Partner, cast: world.World) -> None:
+    document = (await partner.site.client.get("/api/v1/openapi.json")).json()
+    operations = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    for route in publishing_routes:
+        method = next(iter((route.methods or set()) - {"HEAD"})).lower()
+        assert (route.path.replace("{id:int}", "{id}"), method) in operations
+
+    def check(answer: httpx2.Response, name: str) -> None:
+        checker = jsonschema.Draft202012Validator(document | {"$ref": f"#/components/schemas/{name}"})
+        assert [error.message for error in checker.iter_errors(answer.json())] == [], name
+
+    body = _new(cast, outcomes=["Ouvrir un compte"], audiences=["seniors"], publish="now", minutes=90)
+    sent = jsonschema.Draft202012Validator(document | {"$ref": "#/components/schemas/NewSession"})
+    assert [error.message for error in sent.iter_errors(body)] == []
+    made = await partner.send("POST", MINE, body)
+    check(made, "OwnSession")
+    path = f"{MINE}/{made.json()['id']}"
+    check(await partner.send("GET", path), "OwnSession")
+    check(await partner.send("PATCH", path, {"capacity": 9}, If_Match="*"), "OwnSession")
+    check(await partner.send("POST", f"{path}/call-off", {}), "OwnSession")
+    check(await partner.send("GET", MINE), "OwnSessionPage")
+    check(await partner.send("GET", "/api/v1/me"), "KeyHolder")
+    check(await partner.send("GET", "/api/v1/deletions"), "Deletions")
+    check(await partner.send("POST", MINE, {}), "PublishingProblem")
+    check(await partner.send("GET", MINE, key=""), "PublishingProblem")

@@ -17,6 +17,7 @@ from ateliers.web.api.themes import THEME
 from ateliers.web.api.venues import BRIEF, VENUE
 from ateliers.web.api.words import words
 from ateliers.web.pages import respond
+from ateliers.web.publishing import describing
 
 VERSION = "1.0.0"  # of the API: a field or a parameter more is a minor one; nothing is taken away under /api/v1
 LICENCE = {"name": "etalab-2.0", "url": "https://spdx.org/licenses/etalab-2.0.html"}
@@ -35,9 +36,12 @@ def build(endpoints: Sequence[Endpoint], base_url: str) -> Schema:
             "license": LICENCE,
         },
         "servers": [{"url": base_url}],
-        "paths": {documented(each): {"get": _operation(each, said)} for each in endpoints},
+        "paths": {documented(each): {"get": _operation(each, said)} for each in endpoints} | describing.paths(said),
         "components": {
-            "schemas": _schemas(said),
+            "schemas": _schemas(said) | describing.schemas(),
+            "securitySchemes": {
+                name: each | {"description": said["publish.key"]} for name, each in describing.SECURITY.items()
+            },
             "parameters": {name: param.document(said[f"param.{name}"]) for name, param in _shared(endpoints).items()},
             "responses": {
                 "NotModified": {"description": said["status.304"], "headers": _headers(said)},

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import publishing
@@ -34,6 +35,7 @@ from ateliers.workshops.planning import Content, Terms
 
 PER_KEY = Limit("api:key", 600, timedelta(hours=1))  # writes
 MOST_LISTED = 100
+LONGEST_NAME = 100  # characters of an external id
 PROBLEM = "application/problem+json"
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -58,6 +60,15 @@ class KeyRoute(Route):
         self.scope = scope
         self.handler = handler
         super().__init__(path, self._guarded, methods=[method], name=f"{method} {path}")
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Another method than its own: 405, with those of every route of this path (RFC 9110 §15.5.6)."""
+        if self.methods and scope["method"] not in self.methods:
+            found = {method for each in routes if each.path == self.path for method in each.methods or ()}
+            refused = _problem(Problem(405, "Method not allowed", Allow=", ".join(sorted(found))))
+            await refused(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
 
     async def _guarded(self, request: Request) -> Response:
         now = utc_now()
@@ -103,9 +114,12 @@ async def whoami(request: Request, me: Standing, key: ApiKey) -> Response:
 async def listed(request: Request, me: Standing, key: ApiKey) -> Response:
     """The sessions one runs, drafts included, in order of number; `external_id` finds one's own name of it."""
     query = request.query_params
+    _refuse_unknown(request, "external_id", "after", "limit")
     found = run_by(me)
     if external := query.get("external_id", ""):
-        found = found.filter(external_id=external[:100], counsellor_id=me.id)
+        if len(external) > LONGEST_NAME:
+            raise Problem(400, "A parameter cannot be used", [{"pointer": "/external_id", "code": "too_long"}])
+        found = found.filter(external_id=external, counsellor_id=me.id)
     after = _number(query.get("after", "0"), "/after", least=0)
     limit = _number(query.get("limit", "50"), "/limit", most=MOST_LISTED)
     rows = (
@@ -167,8 +181,8 @@ async def revise(request: Request, me: Standing, key: ApiKey) -> Response:
     """Change what is sent; everyone whose hour or place changes gets a letter. `If-Match` is the ETag one has seen."""
     now = utc_now()
     session = await session_run_by(me, request.path_params["id"])
-    version = _if_match(request, session)
     body, _ = await _body(request, Revision)
+    version = _if_match(request, session)
     venue = await _venue(body.venue_id) if body.venue_id is not None else session.venue
     hosts: Any = await CoHost.filter(session_id=session.id).values_list("counsellor_id", flat=True)
     terms = body.terms(Terms.of_session(session, tuple(hosts)), venue, now)
@@ -215,7 +229,8 @@ async def deletions(request: Request) -> Response:
     """What copies must drop: sessions called off or no longer public, `since` an instant, in order. Needs no key."""
     now = utc_now()
     try:
-        since = _instant(request.query_params.get("since", ""), now - publishing.DELETIONS_KEPT)
+        _refuse_unknown(request, "since", "after", "limit")
+        since = _instant(request.query_params.get("since"), now - publishing.DELETIONS_KEPT)
         after = _number(request.query_params.get("after", "0"), "/after", least=0)
         limit = _number(request.query_params.get("limit", str(MOST_LISTED)), "/limit", most=1000)
     except Problem as problem:
@@ -273,13 +288,14 @@ async def _body(request: Request, model: type[Body]) -> tuple[Body, dict[str, An
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "Send JSON: Content-Type: application/json")
     try:
-        sent = json.loads(await request.body() or b"{}")
+        body = await request.body() or b"{}"
+        sent = json.loads(body)
     except (ValueError, RecursionError):
         raise Problem(400, "The body is no JSON") from None
     if not isinstance(sent, dict):
         raise Problem(422, "The body is no JSON object")
     try:
-        return model.model_validate(sent), sent
+        return model.model_validate_json(body), sent
     except ValidationError as error:
         raise _unusable(
             [("/" + "/".join(str(part) for part in each["loc"]), each["type"]) for each in error.errors()]
@@ -296,8 +312,14 @@ def _number(text: str, where: str, *, least: int = 1, most: int = LARGEST_ID) ->
     return int(text)
 
 
-def _instant(text: str, otherwise: datetime) -> datetime:
-    if not text:
+def _refuse_unknown(request: Request, *known: str) -> None:
+    if wrong := set(request.query_params) - set(known):
+        errors = [{"pointer": f"/{name[:50]}", "code": "unknown_parameter"} for name in sorted(wrong)]
+        raise Problem(400, "A parameter cannot be used", errors)
+
+
+def _instant(text: str | None, otherwise: datetime) -> datetime:
+    if text is None:
         return otherwise
     try:
         found = datetime.fromisoformat(text)
@@ -312,14 +334,14 @@ def _json(content: dict[str, Any], status: int = 200, headers: dict[str, str] | 
 
 
 def _problem(problem: Problem) -> Response:
-    content: dict[str, Any] = {"title": problem.title, "status": problem.status}
+    content: dict[str, Any] = {"type": "about:blank", "title": problem.title, "status": problem.status}
     if problem.errors:
         content["errors"] = problem.errors
     body = json.dumps(content, ensure_ascii=False).encode()
     return Response(body, problem.status, {"Cache-Control": "no-store"} | problem.headers, media_type=PROBLEM)
 
 
-routes = [
+routes: list[Route] = [
     KeyRoute("/api/v1/me", whoami, "sessions:read"),
     KeyRoute("/api/v1/me/sessions", listed, "sessions:read"),
     KeyRoute("/api/v1/me/sessions", publish, "sessions:write", method="POST"),

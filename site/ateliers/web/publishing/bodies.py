@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, NaiveDatetime
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    WithJsonSchema,
+)
 
 from ateliers import modules
 from ateliers.venues import Venue
@@ -38,6 +47,11 @@ def _whole_minute(value: datetime) -> datetime:
     return value
 
 
+def _integer(value: Any) -> Any:
+    """JSON Schema's integers are numbers without a fraction: 90.0 is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _known(codes: Any) -> Any:
     def check(value: str) -> str:
         if value not in codes:
@@ -47,17 +61,33 @@ def _known(codes: Any) -> Any:
     return AfterValidator(check)
 
 
+def _enum(codes: Any) -> Any:
+    return WithJsonSchema({"type": "string", "enum": list(codes)})
+
+
 def _text(name: str) -> Any:
     return Field(max_length=LETTERS[name])
 
 
+# A day that its month has not is left to the reading.
+_WALL = "^20[2-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:00)?$"
+Theme = Annotated[str, _known(modules.THEMES), _enum(modules.THEMES)]
+Level = Annotated[str, _known(modules.LEVELS), _enum(modules.LEVELS)]
+Audience = Annotated[str, _known(modules.AUDIENCES), _enum(modules.AUDIENCES)]
+Language = Annotated[str, _known(modules.LANGUAGES), _enum(modules.LANGUAGES)]
+Module = Annotated[str, _known(modules.MODULES), _enum(modules.MODULES)]
+WHOLE = BeforeValidator(_integer)
 Line = Annotated[str, BeforeValidator(_one_line)]
 Lines = Annotated[str, BeforeValidator(_lines)]
-Wall = Annotated[NaiveDatetime, AfterValidator(_whole_minute)]
+Wall = Annotated[
+    NaiveDatetime,
+    AfterValidator(_whole_minute),
+    WithJsonSchema({"type": "string", "pattern": _WALL}),
+]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, strict=True)
 
 
 class SessionChange(_Body):
@@ -73,24 +103,22 @@ class SessionChange(_Body):
     description: Annotated[Lines, _text("description")] | None = Field(None, description="Markdown, without HTML")
     equipment: Annotated[Line, _text("equipment")] | None = Field(None, description="What is lent")
     accessibility: Annotated[Line, _text("accessibility")] | None = None
-    theme: Annotated[str, _known(modules.THEMES)] | None = Field(None, json_schema_extra={"enum": list(modules.THEMES)})
-    level: Annotated[str, _known(modules.LEVELS)] | None = Field(None, json_schema_extra={"enum": list(modules.LEVELS)})
-    audiences: list[Annotated[str, _known(modules.AUDIENCES)]] | None = Field(None, min_length=1, max_length=20)
-    language: Annotated[str, _known(modules.LANGUAGES)] | None = Field(
-        None, json_schema_extra={"enum": list(modules.LANGUAGES)}
-    )
-    venue_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
+    theme: Theme | None = None
+    level: Level | None = None
+    audiences: list[Audience] | None = Field(None, min_length=1, max_length=20)
+    language: Language | None = None
+    venue_id: Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE] | None = None
     room: Annotated[Line, _text("room")] | None = None
     starts_local: Wall | None = Field(
         None, description="Start on the clock of the venue's wall, without offset: 2027-03-09T14:00"
     )
-    minutes: Annotated[int, Field(ge=LEAST_MINUTES, le=MOST_MINUTES)] | None = None
-    capacity: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    minutes: Annotated[int, Field(ge=LEAST_MINUTES, le=MOST_MINUTES), WHOLE] | None = None
+    capacity: Annotated[int, Field(ge=1, le=MOST_PLACES), WHOLE] | None = None
     publish: Literal["now", "draft"] | AwareDatetime | None = Field(
         None, description="now, draft, or the instant from which citizens find it"
     )
     booking_opens_at: AwareDatetime | None = None
-    booking_closes_before: Annotated[int, Field(ge=0, le=20_160)] | None = Field(
+    booking_closes_before: Annotated[int, Field(ge=0, le=20_160), WHOLE] | None = Field(
         None, description="Minutes before the start after which nobody books; 0: until it starts"
     )
     private: bool | None = Field(None, description="Only who has the address finds it")
@@ -131,15 +159,13 @@ class NewSession(SessionChange):
     """A session to publish. With `module`, a ready workshop of the catalogue, its words need not be sent."""
 
     external_id: Annotated[Line, Field(max_length=100)] = Field("", description="How your own software names it")
-    module: Annotated[str, _known(modules.MODULES)] | None = Field(
-        None, json_schema_extra={"enum": list(modules.MODULES)}
-    )
-    venue_id: Annotated[int, Field(ge=1, le=LARGEST_ID)]
+    module: Module | None = None
+    venue_id: Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
     starts_local: Wall = Field(
         description="Start on the clock of the venue's wall, without offset: 2027-03-09T14:00",
         examples=["2027-03-09T14:00"],
     )
-    capacity: Annotated[int, Field(ge=1, le=MOST_PLACES)] = 8
+    capacity: Annotated[int, Field(ge=1, le=MOST_PLACES), WHOLE] = 8
     publish: Literal["now", "draft"] | AwareDatetime = Field(
         "now", description="now, draft, or the instant from which citizens find it"
     )
@@ -150,7 +176,7 @@ class CallOff(_Body):
 
     reason: Annotated[Line, Field(max_length=300)] = ""
     scope: SCOPES = "one"
-    replacement_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
+    replacement_id: Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE] | None = None
 
 
 class Revision(SessionChange):
