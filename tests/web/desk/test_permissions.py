@@ -27,6 +27,7 @@ PUBLIC = re.compile(
     r"/|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.ics|/sitemap\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
     r"|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
     r"|/(accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
+    r"|/integrer|/oembed|/embed/.*"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found
