@@ -155,8 +155,10 @@ def test_only_the_frame_itself_may_say_how_high_it_is(
         frame.evaluate("(lie) => parent.postMessage(lie, '*')", lie | {"height": 700, "id": "a2"})
         frame.evaluate("(lie) => parent.postMessage(lie, '*')", lie | {"height": 700, "v": 2})
         # A frame that was led elsewhere is no longer ours.
-        frame.goto(host.put("<p>Ailleurs</p>"))
-        frame.evaluate("(lie) => parent.postMessage(lie, '*')", lie | {"height": 700})
+        elsewhere = host.put("<p>Ailleurs</p>")
+        frame.evaluate("(address) => { location.href = address; }", elsewhere)
+        expect(seen.page.frame_locator("iframe").first.get_by_text("Ailleurs")).to_be_visible()
+        seen.frames()[0].evaluate("(lie) => parent.postMessage(lie, '*')", lie | {"height": 700})
         seen.page.wait_for_timeout(100)
         assert seen.height() == 2000
 

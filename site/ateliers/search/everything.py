@@ -8,6 +8,8 @@ from typing import Any
 from ateliers.search import Search
 from ateliers.search.query import Query
 
+# Not `updated_at`: each booking changes it, and nobody needs to know when somebody booked.
+_NEWS = "COALESCE(s.moved_at, s.published_at)"
 PART = 45_000  # sitemaps.org allows 50,000 addresses a file
 _KEYS = {"session": "s.id", "venue": "s.venue_id"}
 _GROUPS = {"theme": "w.theme", "department": "v.department", "commune": "v.insee"}
@@ -19,7 +21,7 @@ async def parts(what: str, now: datetime) -> list[datetime]:
     key = _KEYS[what]
     rows = await query.run(
         f"SELECT part, MAX(changed) AS changed FROM (SELECT (ROW_NUMBER() OVER (ORDER BY {key}) - 1) / {PART} AS part,"  # noqa: S608
-        f" MAX(s.updated_at) AS changed {query.tables} WHERE {query.conditions} GROUP BY {key}) listed"
+        f" MAX({_NEWS}) AS changed {query.tables} WHERE {query.conditions} GROUP BY {key}) listed"
         " GROUP BY part ORDER BY part"
     )
     return [_moment(row["changed"]) for row in rows]
@@ -30,7 +32,7 @@ async def listed(what: str, part: int, now: datetime) -> list[tuple[int, datetim
     query = Query(Search(), now)
     key = _KEYS[what]
     rows = await query.run(
-        f"SELECT {key} AS id, MAX(s.updated_at) AS changed {query.tables} WHERE {query.conditions} GROUP BY {key}"
+        f"SELECT {key} AS id, MAX({_NEWS}) AS changed {query.tables} WHERE {query.conditions} GROUP BY {key}"
         f" ORDER BY {key} LIMIT {PART} OFFSET {int(part) * PART}"
     )
     return [(int(row["id"]), _moment(row["changed"])) for row in rows]
@@ -41,7 +43,7 @@ async def changed_by(column: str, now: datetime) -> dict[str, datetime]:
     query = Query(Search(), now)
     group = _GROUPS[column]
     rows = await query.run(
-        f"SELECT {group} AS code, MAX(s.updated_at) AS changed {query.tables} WHERE {query.conditions}"
+        f"SELECT {group} AS code, MAX({_NEWS}) AS changed {query.tables} WHERE {query.conditions}"
         f" GROUP BY {group} ORDER BY {group}"
     )
     return {str(row["code"]): _moment(row["changed"]) for row in rows if row["code"]}
