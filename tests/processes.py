@@ -37,6 +37,7 @@ def environment(database_url: str, folder: Path, port: int, **more: str) -> dict
         "TILES_URL": "none",
         "GEOCODER": "none",
         "TRUSTED_PROXIES": "127.0.0.1",
+        "PAGES_KEPT": "0",
         **more,
     }
 

@@ -26,6 +26,7 @@ def settings(**changes: object) -> Settings:
         "tiles_url": "none",
         "geocoder": "none",
         "mail_from": "inscriptions@ateliers.example",
+        "pages_kept": 0,
     }
     return Settings(**(values | changes))  # type: ignore[arg-type]
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the server listens on")
     workers: int = Field(1, ge=1, le=64, description="Web processes (with SQLite, one is fastest)")
+    pages_kept: float = Field(
+        1.0, ge=0, le=2, description="Seconds that a process keeps a public page; 0: each is made anew"
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed"
     )

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ateliers import i18n
 from ateliers.settings import Settings
+from ateliers.web.fresh import KeptAnswers
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MAX_BODY = 64 * 1024  # bytes; the longest form of ours is under 4 kB
@@ -35,6 +36,7 @@ _CSP = (
 def stack(settings: Settings) -> list[Middleware]:
     """Outermost first."""
     return [
+        Middleware(KeptAnswers, seconds=settings.pages_kept),
         Middleware(SecurityHeaders, secure=settings.base_url.startswith("https://")),
         Middleware(GZipMiddleware, minimum_size=600, compresslevel=5, exclude_content_types=COMPRESSED),
         Middleware(Language),
