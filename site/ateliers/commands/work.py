@@ -9,7 +9,7 @@ import signal
 import click
 
 from ateliers import retention
-from ateliers.bookings import reminders
+from ateliers.bookings import addresses, reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
@@ -49,6 +49,7 @@ async def _until_told(settings: Settings) -> None:
                     retention.run(stopping),
                     waiting_list.run(post, stopping),
                     reminders.run(post, stopping),
+                    addresses.run(stopping),
                     webhooks.run(settings, stopping),
                 )
         except DatabaseUnusable as error:
