@@ -119,10 +119,17 @@ async def event_of_first(booking: Booking) -> Event:
     return mails.invitation(row.message or b"")
 
 
-async def test_the_letter_speaks_english_too() -> None:
-    _, booking = await booked(language="en")
+@pytest.mark.parametrize(
+    ("seats", "words"),
+    [(1, "No longer coming? Free your place: someone else"), (2, "No longer coming? Free your 2 places: others")],
+)
+async def test_the_letter_speaks_english_and_counts(seats: int, words: str) -> None:
+    _, booking = await booked(language="en", seats=seats)
     await receive(mails.answer(await event_of(booking)), post=post(), now=NOW)
-    assert "No longer coming? Free your place" in text_of((await letters(booking))[-1])
+    letter = (await letters(booking))[-1]
+    assert words in text_of(letter)
+    html = message_from_bytes(letter.message or b"", policy=default).get_body(("html",)).get_content()  # type: ignore[attr-defined]
+    assert ("Free my places" if seats > 1 else "Free my place<") in html
 
 
 async def test_the_secret_address_of_the_organiser_proves_an_answer() -> None:
