@@ -287,7 +287,7 @@ FORGED: dict[str, Callable[[Event], bytes]] = {
     "as deep as it goes": lambda event: b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n)
                                                  for n in range(5_000)),
     "letters in letters": lambda event: b"Content-Type: message/rfc822\n\n" * 20_000,
-    "a header that never ends": lambda event: b"Content-Type: multipart/mixed" + b';"' * 400_000 + b"\n\nx",
+    "a header that never ends": lambda event: b'Content-Type: multipart/mixed; "' + b";" * 400_000 + b"\n\nx",
     "a zip bomb": lambda event: mails.relayed(b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                                               + b"UEsDBBQAAAAI" * 60_000),
     "nothing": lambda event: b"",

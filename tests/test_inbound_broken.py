@@ -157,6 +157,10 @@ def test_what_stands_in_comments_and_quotes_is_never_a_finding(pieces: list[str]
         ("spf=pass smtp.helo=exemple.fr", False),
         ("spf=pass smtp.mailfrom=", False),
         ("x=y header.d=exemple.fr; iprev=pass policy.iprev=192.0.2.7", False),
+        ("dkim=none (x; dkim=pass header.d=exemple.fr )", False),
+        ("dkim=none (x (y) ; dkim=pass header.d=exemple.fr )", False),
+        ('dkim=none reason="x; dkim=pass header.d=exemple.fr"', False),
+        ('dkim=none reason="(" ; x=")"; dkim=pass header.d=exemple.fr', True),
         ("", False),
     ],
 )  # fmt: skip
@@ -209,6 +213,7 @@ HARD = {
     "folded": b"Subject: x\n" + b" y\n" * (MOST_BYTES // 3),
     "boundaries": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\n" * (MOST_BYTES // 6),
     "parameters": b"Content-Type: text/plain" + b';a="b' * (MOST_BYTES // 8),
+    "an open quote": b'Content-Type: multipart/mixed; "' + b";" * 400_000 + b"\n\nx\n",  # over a minute, unguarded
     "comments": b"Authentication-Results: mx.ville.example; " + b"(" * (MOST_BYTES - 90) + b"\n\nx",
     "addresses": b"From: " + b"<a@b>, " * (MOST_BYTES // 8) + b"\n\nx",
     "from": b"From: " + b"(" * 900 + b"\n\nx",
@@ -222,6 +227,23 @@ HARD = {
     "report": b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: "
               b"message/delivery-status\n\n" + b"Final-Recipient: rfc822; a@b.example\nAction: failed\n\n" * 9_000,
 }  # fmt: skip
+
+
+LIMITS = {
+    "too big": b"x" * (MOST_BYTES + 1),
+    "too many lines": b"\n" * 40_000,
+    "a header is too long": HARD["an open quote"],
+    "too deep": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(30)),
+    "too many headers": b"a: b\n" * 600 + b"\nx",
+    "too many parts": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 100,
+    "broken: NUL": b"Subject: \0\n\nx",
+}
+
+
+@pytest.mark.parametrize("reason", LIMITS)
+def test_each_limit_holds(reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        read(LIMITS[reason])
 
 
 @pytest.mark.parametrize("kind", HARD)

@@ -22,13 +22,13 @@ LOOK_BACK = timedelta(days=4)  # a letter is tried for two days
 async def came_back(message_id: str, address: str, settings: Settings, now: datetime) -> bool:
     """Note that a letter of ours to `address` came back; False when that letter, or whose it was, is not known.
 
-    Both must agree: the Message-ID is 160 bits that only whoever got the letter has seen. Twice is once.
+    Both must agree: the Message-ID is 160 bits that only whoever got the letter has seen, and a booking's letters go to its
+    one address. Twice is once.
     """
     uid = await letters.thread_of(message_id, address, settings)
-    booking = await Booking.get_or_none(uid=uid) if uid else None
-    if booking is None or letters.deliverable(booking.email).lower() != letters.deliverable(address).lower():
+    if not uid or not await Booking.exists(uid=uid):
         return False
-    await Booking.filter(id=booking.id, bounced_at__isnull=True).update(bounced_at=now)
+    await Booking.filter(uid=uid, bounced_at__isnull=True).update(bounced_at=now)
     return True
 
 

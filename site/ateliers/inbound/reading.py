@@ -1,7 +1,8 @@
 """A message from anybody, read without trusting a byte of it: headers in order, the calendar in it, the report in it.
 
 What would keep a processor or the memory busy is refused before it is parsed: Python's parser takes time with the square
-of the length of a Content-Type, and with the lines times the depth of nested parts. Nothing is ever unpacked.
+of the length of a Content-Type (over a minute for 400 kB), and with the lines times the depth of nested parts. Nothing is
+ever unpacked.
 """
 
 from __future__ import annotations
