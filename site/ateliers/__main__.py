@@ -17,6 +17,11 @@ COMMANDS = {
     "up": ("ateliers.commands.serving", "up", "Prepare what is missing, then serve the site and deliver its mail."),
     "serve": ("ateliers.commands.serving", "serve", "Serve the site (the database must be migrated)."),
     "work": ("ateliers.commands.work", "work", "Deliver the letters of the outbox; start as many as you like."),
+    "inbound": (
+        "ateliers.commands.inbound",
+        "inbound",
+        "Read what calendars answer, and the letters that come back.",
+    ),
     "migrate": ("ateliers.commands.setting_up", "migrate", "Bring the database's tables up to date."),
     "settings": ("ateliers.commands.setting_up", "settings", "Print every setting, its value here and what it means."),
     "vendor": (

@@ -47,6 +47,25 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         "inscriptions@ateliers.example", description="Sender and calendar organiser: a mailbox that is read"
     )
+    inbound_listen: str = Field(
+        "",
+        description="Where `ateliers inbound` takes the mail of MAIL_FROM: lmtp://127.0.0.1:8024 or smtp://…; empty: nowhere",
+    )
+    inbound_imap: str = Field(
+        "",
+        description="Or where it fetches it: imaps://user:password@host/INBOX (imap://: STARTTLS); @ in the user is %40",
+    )
+    inbound_relays: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"), description="Addresses, comma-separated, that may hand mail to INBOUND_LISTEN"
+    )
+    inbound_authserv_id: str = Field(
+        "",
+        description="Name by which your mail server signs Authentication-Results; it must remove those of others (RFC 8601 §5)",
+    )
+    inbound_plus: bool = Field(
+        False,
+        description="Organiser of new bookings: MAIL_FROM with a secret +tag. Your mail server must deliver such addresses",
+    )
     site_url: str = Field("", description="Public address of the site; by default http://HOST:PORT")
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the server listens on")
@@ -85,16 +104,18 @@ class Settings(BaseSettings):
         False, description="Send PKCE where announced. ProConnect's guide allows no further parameter: leave it off"
     )
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "inbound_relays", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "inbound_relays")
     @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _addresses(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         for address in value:
-            if address != "*":  # every address, as uvicorn writes it: behind a platform's own router
+            if (
+                address != "*" or info.field_name != "trusted_proxies"
+            ):  # every address, as uvicorn writes it: behind a platform's own router
                 try:
                     ipaddress.ip_network(address, strict=False)
                 except ValueError:
@@ -125,6 +146,33 @@ class Settings(BaseSettings):
         if scheme != "maildir":
             _check_port(value)
         return value
+
+    @field_validator("inbound_listen", "inbound_imap")
+    @classmethod
+    def _known_mailbox(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return value
+        known = ("lmtp", "smtp") if info.field_name == "inbound_listen" else ("imap", "imaps")
+        parts = urlsplit(value)
+        if parts.scheme not in known:
+            raise ValueError(f"it starts with {parts.scheme!r}, but only {known[0]}:// and {known[1]}:// are supported")
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        _check_port(value)
+        if info.field_name == "inbound_listen" and parts.port is None:
+            raise ValueError("it names no port, for example lmtp://127.0.0.1:8024")
+        if info.field_name == "inbound_imap" and not (parts.username and parts.password):
+            raise ValueError("it needs a user and a password, with @ written %40 and / written %2F")
+        if not value.isascii() or re.search(r"[\s\"\\\x00-\x1f]", value):
+            raise ValueError("it has a space or a sign outside ASCII: write it with %")
+        return value
+
+    @field_validator("inbound_authserv_id")
+    @classmethod
+    def _host_name(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9._-]+", value):
+            raise ValueError("write the one name that begins the header, for example mx.ville.fr")
+        return value.lower()
 
     @field_validator("site_url", "geocoder")
     @classmethod
@@ -194,6 +242,11 @@ class Settings(BaseSettings):
         """Where the site is, without a final slash."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return self.site_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether somebody reads what calendars answer."""
+        return bool(self.inbound_listen or self.inbound_imap)
 
     @property
     def communes_path(self) -> Path:

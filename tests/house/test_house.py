@@ -109,6 +109,13 @@ def test_placeholders_agree_in_every_language() -> None:
         ("DEMO", "perhaps", "boolean"),
         ("PROCONNECT_URL", "http://fca.example/api/v2", "https://"),
         ("PROCONNECT_URL", "https://user:hunter2@fca.example/", "without user"),
+        ("INBOUND_LISTEN", "http://127.0.0.1:1", "only lmtp:// and smtp://"),
+        ("INBOUND_LISTEN", "lmtp://127.0.0.1", "no port"),
+        ("INBOUND_IMAP", "imaps://host/INBOX", "user and a password"),
+        ("INBOUND_IMAP", "imaps://me:hunter2@host:x", "port"),
+        ("INBOUND_RELAYS", "my relay", "IP addresses"),
+        ("INBOUND_RELAYS", "*", "IP addresses"),
+        ("INBOUND_AUTHSERV_ID", "two names", "one name"),
         ("PROCONNECT_CLIENT_ID", "alone", "PROCONNECT_URL is missing"),
     ],
 )

@@ -86,7 +86,7 @@ async def _book(
     made = {}
     for session in sessions:
         one = wish if session.id == session_id else replace(wish, form_key=f"{wish.form_key}:{session.id}")
-        booking = await new_booking(tx, session, one, post.secret, now, **cycle)
+        booking = await new_booking(tx, session, one, post, now, **cycle)
         if wish.channel == "walk_in":
             await attendance.mark(tx, booking.id, "present", wish.made_by, now)
         if session.starts_at > now:  # who is there needs no invitation
@@ -127,7 +127,8 @@ async def _take_seats(tx: TransactionalDBClient, session_id: int, seats: int, no
 
 
 async def cancel(booking_id: int, *, post: notices.Post, now: datetime, by: str = "citizen") -> Booking:
-    """Give the places back, and post the letter that clears the calendar and says who did: the citizen, or the host.
+    """Give the places back, and post the letter that clears the calendar and says who did: `by` the citizen, their
+    "calendar", or the host.
 
     Twice is once: a cancelled booking stays as it is. Raises TooLate once the session has begun.
     """
@@ -145,14 +146,17 @@ async def _cancel(tx: TransactionalDBClient, booking_id: int, post: notices.Post
     if session.starts_at <= now:
         raise TooLate
     booking.cancelled_at = booking.changed_at = now
-    booking.cancelled_by = by
-    if by == "citizen":
-        advance(booking)
-    else:
+    booking.cancelled_by = "host" if by == "host" else "citizen"
+    if by == "host":
         booking.sequence += 1
+    else:
+        advance(booking)
     await booking.save(using_db=tx, update_fields=_STATE)
     await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - booking.seats)
-    await (post.cancelled if by == "citizen" else post.cancelled_by_host)(tx, booking, session, now)
+    if by == "host":
+        await post.cancelled_by_host(tx, booking, session, now)
+    else:
+        await post.cancelled(tx, booking, session, now, by_calendar=by == "calendar")
     await waiting_list.seats_freed(tx, session.id, post, now)
     return booking
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
 from tortoise.backends.base.client import TransactionalDBClient
@@ -24,7 +24,11 @@ from ateliers.refusals import AlreadyBooked, Gone, NotFound, SameForm
 from ateliers.venues.names import plain
 from ateliers.workshops import Session
 
+if TYPE_CHECKING:
+    from ateliers.bookings.notices import Post
+
 MOST_SEATS = 4
+UNREACHED = Q(email="") | Q(bounced_at__isnull=False)  # the rows whose `by_letter` is false
 CHANGES = Limit("change:booking", 12, timedelta(days=1))  # each change is a letter to an address nobody has proved
 
 
@@ -63,6 +67,11 @@ class Booking(Model):
     reminded_at = fields.DatetimeField(null=True)  # the day before, or some hours
     coming_at = fields.DatetimeField(null=True)  # when they said that they come
     unreminded_at = fields.DatetimeField(null=True)  # when they asked for no more reminders of this one
+    # Whether its ORGANIZER is the secret address that proves an answer: for the booking's whole life, or calendars would
+    # not match what comes later (RFC 5546 §3.2.2).
+    secret_organizer = fields.BooleanField(default=False)
+    answered_at = fields.DatetimeField(null=True)  # DTSTAMP of their calendar's last answer that was theirs for sure
+    bounced_at = fields.DatetimeField(null=True)  # when a letter to their address came back
     cycle_uid = fields.CharField(max_length=40, default="")  # shared by what was booked as one: see `bookings.cycles`
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
@@ -82,6 +91,11 @@ class Booking(Model):
     @property
     def who_comes(self) -> str:
         return self.beneficiary or self.name
+
+    @property
+    def by_letter(self) -> bool:
+        """Whether letters reach them, as far as anybody knows. Who is not reached is phoned."""
+        return bool(self.email) and self.bounced_at is None
 
     @property
     def state(self) -> str:
@@ -134,7 +148,7 @@ async def by_token(token: str) -> Booking:
 
 
 async def new_booking(
-    tx: TransactionalDBClient, session: Session, wish: Wish, secret: bytes, now: datetime, **more: Any
+    tx: TransactionalDBClient, session: Session, wish: Wish, post: Post, now: datetime, **more: Any
 ) -> Booking:
     """The row of what was asked for, `more` its fields besides. Whoever calls has taken the places, or puts it on the list.
 
@@ -145,9 +159,10 @@ async def new_booking(
     return await Booking.create(
         using_db=tx, session=session, uid=uid, reference=new_reference(), name=wish.name, beneficiary=wish.beneficiary,
         email=wish.email, phone=wish.phone, phone_typed=wish.phone_typed, seats=wish.seats, language=wish.language,
-        needs=wish.needs, needs_agreed_at=now if wish.needs else None, contact_key=contact_key(session.id, wish, secret),
-        form_key_hash=hashed(wish.form_key), token_hash=hashed(manage_token(uid, secret)), created_at=now, changed_at=now,
-        channel=wish.channel, made_by=wish.made_by, **more,
+        needs=wish.needs, needs_agreed_at=now if wish.needs else None, contact_key=contact_key(session.id, wish, post.secret),
+        form_key_hash=hashed(wish.form_key), token_hash=hashed(manage_token(uid, post.secret)), created_at=now, changed_at=now,
+        channel=wish.channel, made_by=wish.made_by,
+        secret_organizer=post.settings.inbound_plus, **more,
     )  # fmt: skip
 
 

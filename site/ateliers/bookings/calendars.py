@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from ateliers.bookings import Booking
 
 
-def of_booking(booking: Booking, session: Session, settings: Settings, now: datetime) -> Invite:
-    """The one event of a booking: its UID never changes, its SEQUENCE grows. It never holds the manage link."""
+def of_booking(
+    booking: Booking, session: Session, settings: Settings, now: datetime, *, organizer_email: str = ""
+) -> Invite:
+    """The one event of a booking: its UID never changes, its SEQUENCE grows. It never holds the manage link.
+
+    `organizer_email`: where its answers go, by default MAIL_FROM.
+    """
     venue, workshop, language = session.venue, session.workshop, booking.language
     beneficiary = booking.beneficiary if booking.beneficiary != booking.name else ""
     return Invite(
-        uid=f"{booking.uid}@{_domain(settings)}",
+        uid=uid_of(booking.uid, settings),
         sequence=booking.sequence,
         starts_at=session.starts_at,
         ends_at=session.ends_at,
@@ -37,13 +42,19 @@ def of_booking(booking: Booking, session: Session, settings: Settings, now: date
             "calendar_booking", language, booking=booking, workshop=workshop, help_phone=help_phone(session, settings)
         ),
         organizer_name=venue.name,
-        organizer_email=settings.mail_from,
+        organizer_email=organizer_email or settings.mail_from,
         attendee_name=booking.name,
         attendee_email=booking.email,
+        answers=settings.reads_answers,
         language=language,
         categories=_categories(session, language),
         cancelled=booking.cancelled_at is not None or session.called_off_at is not None,
     )
+
+
+def uid_of(booking_uid: str, settings: Settings) -> str:
+    """The UID of a booking's event."""
+    return f"{booking_uid}@{_domain(settings)}"
 
 
 def of_session(session: Session, settings: Settings, language: str = "") -> Invite:

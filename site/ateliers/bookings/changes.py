@@ -133,9 +133,8 @@ async def _tell(
     """Write to everyone who has places or waits for some, each invitation one SEQUENCE further; note whom no letter reaches."""
     for booking in await _active(tx, told.session.id):
         booking.sequence += 1
-        if await write(booking):
-            told.letters += 1
-        else:
+        told.letters += await write(booking)
+        if not booking.by_letter:
             told.to_phone.append(booking)
     await _bump(tx, told.session.id, now)
     return told

@@ -11,7 +11,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import invites, letters
 from ateliers.bookings import calendars
-from ateliers.bookings.tokens import manage_token
+from ateliers.bookings.tokens import answer_tag, manage_token
 from ateliers.letters.lines import one_line
 from ateliers.people import Counsellor
 from ateliers.settings import Settings
@@ -85,9 +85,29 @@ class Post:
         }
         return await self._send(tx, "changed", booking, session, now, invites.request, words=words)
 
-    async def cancelled(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
-        """Tell the citizen that their places are given back; CANCEL."""
-        return await self._send(tx, "cancelled", booking, session, now, invites.cancel)
+    async def cancelled(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        by_calendar: bool = False,
+    ) -> bool:
+        """Tell the citizen that their places are given back, and by what, should it not have been meant; CANCEL."""
+        return await self._send(
+            tx, "cancelled", booking, session, now, invites.cancel, words={"by_calendar": by_calendar}
+        )
+
+    async def free_place(
+        self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime, *, answered: int
+    ) -> bool:
+        """Ask whether to free the places: their calendar declined, and nothing proves that it was theirs.
+
+        One letter for each SEQUENCE `answered`: whoever forges declines cannot make it two.
+        """
+        key = f"{booking.uid}:{answered}:free_place"
+        return await self._send(tx, "free_place", booking, session, now, None, dedupe=key)
 
     async def cancelled_by_host(
         self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime
@@ -225,6 +245,7 @@ class Post:
         suffix: str = "",
         words: dict[str, Any] | None = None,
         unsubscribe: str = "",
+        dedupe: str = "",
     ) -> bool:
         if not booking.email:
             return False
@@ -237,7 +258,7 @@ class Post:
             context=context,
             calendar=method(self.invite(booking, session, now)) if method else None,
             thread=booking.uid,
-            dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
+            dedupe=dedupe or f"{booking.uid}:{booking.sequence}:{template}{suffix}",
             now=now,
             unsubscribe=unsubscribe,
         )
@@ -261,4 +282,10 @@ class Post:
 
     def invite(self, booking: Booking, session: Session, now: datetime) -> invites.Invite:
         """The booking as a calendar entry."""
-        return calendars.of_booking(booking, session, self.settings, now)
+        organizer = self.answer_address(booking) if booking.secret_organizer else ""
+        return calendars.of_booking(booking, session, self.settings, now, organizer_email=organizer)
+
+    def answer_address(self, booking: Booking) -> str:
+        """The secret address that proves an answer to this booking's invitation."""
+        local, _, domain = self.settings.mail_from.rpartition("@")
+        return f"{local}+{answer_tag(booking.uid, self.secret)}@{domain}"

@@ -20,6 +20,15 @@ def manage_token(uid: str, secret: bytes) -> str:
     return base64.b32encode(digest).decode()[:26].lower()
 
 
+def answer_tag(uid: str, secret: bytes) -> str:
+    """What makes a booking's ORGANIZER secret, `inscriptions+{tag}@…`: 130 bits, lower case.
+
+    It proves an answer and opens nothing else: calendars get shared, and the link of the booking is never in them.
+    """
+    digest = hmac.new(secret, b"answer:" + uid.encode(), hashlib.sha256).digest()
+    return base64.b32encode(digest).decode()[:26].lower()
+
+
 def hashed(text: str) -> str:
     """SHA-256 in hexadecimal: enough for secrets of 128 random bits and more (ASVS 5.0, 6.5.2)."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ import click
 
 from ateliers import opendata, retention
 from ateliers.alerts import telling as alerts
-from ateliers.bookings import reminders
+from ateliers.bookings import addresses, reminders
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
@@ -50,6 +50,7 @@ async def _until_told(settings: Settings) -> None:
                     retention.run(stopping),
                     waiting_list.run(post, stopping),
                     reminders.run(post, stopping),
+                    addresses.run(stopping),
                     webhooks.run(settings, stopping),
                     alerts.run(settings, settings.secret(), stopping),
                     opendata.run(settings, stopping),

@@ -49,6 +49,7 @@ class Invite:
     organizer_email: str = ""
     attendee_name: str = ""
     attendee_email: str = ""
+    answers: bool = False  # whether somebody reads what the calendar answers
     language: str = "fr"
     categories: tuple[str, ...] = ()
     cancelled: bool = False
@@ -109,7 +110,8 @@ def _invited(invite: Invite) -> vCalAddress:
     attendee.params["CUTYPE"] = "INDIVIDUAL"
     attendee.params["ROLE"] = "REQ-PARTICIPANT"
     attendee.params["PARTSTAT"] = "ACCEPTED"  # they booked: nobody has to answer a second time
-    attendee.params["RSVP"] = "FALSE"
+    # Yet where answers are read, Outlook offers to say no only to whom it is told to ask.
+    attendee.params["RSVP"] = "TRUE" if invite.answers else "FALSE"
     return attendee
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import outbox
+from ateliers.database import connection, parameter
 from ateliers.i18n import current_language, using_language
 from ateliers.letters.lines import one_line
 from ateliers.settings import Settings
@@ -65,15 +66,15 @@ async def post(
         template=template,
         to=to,
         context=context,
-        message_id=_message_id(dedupe, settings),
-        answers=_message_id(earlier.dedupe_key, settings) if earlier is not None else "",
+        message_id=message_id_of(dedupe, settings),
+        answers=message_id_of(earlier.dedupe_key, settings) if earlier is not None else "",
         calendar=calendar,
         now=now,
         reply_to=reply_to,
         unsubscribe=unsubscribe,
     )
     return await outbox.put(
-        tx, now=now, group=thread, dedupe=dedupe, kind=template, recipient=_deliverable(to.email), message=message
+        tx, now=now, group=thread, dedupe=dedupe, kind=template, recipient=deliverable(to.email), message=message
     )
 
 
@@ -100,7 +101,7 @@ def compose(
         head, _, text = _plain.get_template(f"letters/{template}.txt").render(known).lstrip("\n").partition("\n\n")
         subject, _, sender = (one_line(part, SUBJECT_CHARACTERS) for part in head.partition("\n"))
         html = environment.get_template(f"letters/{template}.html").render(known, subject=subject)
-    recipient = _deliverable(to.email)
+    recipient = deliverable(to.email)
     # Someone whose own address is not ASCII has a server that reads UTF-8 headers (RFC 6532).
     message = EmailMessage(policy=SMTP if recipient.isascii() else SMTPUTF8)
     message["Subject"] = subject
@@ -109,7 +110,7 @@ def compose(
     if reply_to is None:
         message["Reply-To"] = Address(sender, addr_spec=settings.help_email)
     else:
-        message["Reply-To"] = _to(one_line(reply_to.name, NAME_CHARACTERS), _deliverable(reply_to.email))
+        message["Reply-To"] = _to(one_line(reply_to.name, NAME_CHARACTERS), deliverable(reply_to.email))
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id
     if answers and answers != message_id:
@@ -147,13 +148,26 @@ def _invite(message: EmailMessage, calendar: bytes) -> None:
     message.add_attachment(calendar, maintype="application", subtype="ics", filename=ATTACHMENT, cte="base64")
 
 
-def _message_id(dedupe: str, settings: Settings) -> str:
+async def thread_of(message_id: str, recipient: str, settings: Settings) -> str | None:
+    """The thread of the letter that went to `recipient` with this Message-ID, None when none did (or over 90 days ago)."""
+    sql = (
+        "SELECT dedupe_key, group_key FROM outbox_message"  # noqa: S608 - the parameter's mark
+        f" WHERE LOWER(recipient) = {parameter(1)} AND sent_at IS NOT NULL ORDER BY id DESC LIMIT 500"
+    )
+    rows = await connection().execute_query_dict(sql, [deliverable(recipient).lower()])
+    for row in rows:
+        if message_id_of(row["dedupe_key"], settings) == message_id:
+            return str(row["group_key"])
+    return None
+
+
+def message_id_of(dedupe: str, settings: Settings) -> str:
     """The same letter has the same id for ever: sent twice after a crash, it can be recognised."""
     digest = hashlib.sha256(dedupe.encode()).hexdigest()[:40]
     return f"<{digest}@{settings.mail_from.rpartition('@')[2]}>"
 
 
-def _deliverable(email: str) -> str:
+def deliverable(email: str) -> str:
     """The address with its domain as the wire wants it (IDNA), without anything that could end a header."""
     local, _, domain = one_line(email).replace(" ", "").rpartition("@")
     try:

@@ -81,7 +81,7 @@ async def _join(tx: TransactionalDBClient, session_id: int, wish: Wish, post: Po
         raise PlacesLeft(session.seats_left)
     if not session.waiting_list or session.in_cycle:
         raise SessionFull(session.seats_left)
-    booking = await new_booking(tx, session, wish, post.secret, now, waiting_since=now)
+    booking = await new_booking(tx, session, wish, post, now, waiting_since=now)
     await post.waiting(tx, booking, session, now, rank=await rank_of(booking, tx))
     return booking
 

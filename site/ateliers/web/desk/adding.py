@@ -176,7 +176,7 @@ async def cancel(request: Request, me: Standing, session: Session) -> Response:
         await bookings.cancel(booking.id, post=request.app.state.post, now=utc_now(), by="host")
     except (TooLate, CalledOff):
         return respond(request, "desk/cancel_booking.html", 409, session=session, booking=booking, late=True)
-    reached = "annule" if booking.email else "annule_appeler"
+    reached = "annule" if booking.by_letter else "annule_appeler"
     return RedirectResponse(url(f"/pro/ateliers/{session.id}/emargement", fait=reached), 303)
 
 

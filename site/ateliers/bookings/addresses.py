@@ -1,0 +1,56 @@
+"""Addresses that take no letter: a letter came back (RFC 3464), or was refused at once. Whoever has one is phoned."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime, timedelta
+
+from tortoise.expressions import Subquery
+
+from ateliers import letters, outbox
+from ateliers.bookings.booking import Booking
+from ateliers.database import utc_now
+from ateliers.settings import Settings
+
+log = logging.getLogger(__name__)
+EVERY = 60.0  # seconds
+LOOK_BACK = timedelta(days=4)  # a letter is tried for two days
+
+
+async def came_back(message_id: str, address: str, settings: Settings, now: datetime) -> bool:
+    """Note that a letter of ours to `address` came back; False when that letter, or whose it was, is not known.
+
+    Both must agree: the Message-ID is 160 bits that only whoever got the letter has seen, and a booking's letters go to its
+    one address. Twice is once.
+    """
+    uid = await letters.thread_of(message_id, address, settings)
+    if not uid or not await Booking.exists(uid=uid):
+        return False
+    await Booking.filter(uid=uid, bounced_at__isnull=True).update(bounced_at=now)
+    return True
+
+
+async def refused_at_once(now: datetime) -> int:
+    """Note whose address the mail server itself refused (5.1.x, RFC 3463 §3.2: the address); how many. Safe to repeat.
+
+    Only those: a server that refuses everybody for a mistake of ours must not have everybody phoned.
+    """
+    dead = outbox.dead_letters().filter(
+        created_at__gt=now - LOOK_BACK, last_error__startswith="5", last_error__contains=" 5.1."
+    )
+    rows = Booking.filter(uid__in=Subquery(dead.order_by().values("group_key")), bounced_at__isnull=True)
+    return await rows.update(bounced_at=now)
+
+
+async def run(stopping: asyncio.Event) -> None:
+    """Look every minute until `stopping`. A database that is away is tried again next time."""
+    while not stopping.is_set():
+        try:
+            if wrong := await refused_at_once(utc_now()):
+                log.warning("%d addresses are wrong", wrong)
+        except Exception as error:
+            log.error("wrong addresses cannot be noted (%s): they will be", type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), EVERY)
