@@ -109,7 +109,7 @@ async def test_the_first_visitor_may_leave_the_others_still_get_the_tile(tmp_pat
 async def test_an_upstream_that_hangs_is_given_up_then_left_alone(tmp_path: Path) -> None:
     clock = Clock()
     breaker = Breaker(failures=2, pause=30, clock=clock)
-    async with upstream() as far, TileCache(far.url, tmp_path, timeout=0.1, breaker=breaker) as cache:
+    async with upstream() as far, TileCache(far.url, tmp_path, timeout=0.5, breaker=breaker) as cache:
         far.wait = 2.0
         for y in (1453, 1454):
             with pytest.raises(NoTile):
