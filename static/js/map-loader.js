@@ -49,13 +49,16 @@ if (section) {
     button.closest("[hidden]").hidden = false;
     button.addEventListener("click", toggle);
   }
-  const wide = section.dataset.map === "now" || matchMedia("(min-width: 64rem)").matches;
-  if (wide && !navigator.connection?.saveData) {
+  // In a frame on another site the host decides when it comes; there, Chromium may never say that it is in view.
+  const now = section.dataset.map === "now";
+  if ((now || matchMedia("(min-width: 64rem)").matches) && !navigator.connection?.saveData) {
+    const open = () => { loading ??= load(); };
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
-      (window.requestIdleCallback ?? setTimeout)(() => { loading ??= load(); });
+      (window.requestIdleCallback ?? setTimeout)(open);
     });
-    seen.observe(section);
+    if (now) open();
+    else seen.observe(section);
   }
 }
