@@ -8,7 +8,9 @@ from schemathesis.core.transport import Response
 from schemathesis.generation import GenerationMode
 
 # Rules between two parameters, and names that the gazetteer alone knows: no JSON Schema of one value says them.
-NAMES_NOTHING = {"unlocated", "dates_swapped", "bad_zone", "bad_position", "no_venue", "bad_cursor"}
+NAMES_NOTHING = {
+    "unlocated", "dates_swapped", "bad_zone", "bad_position", "no_venue", "bad_cursor", "no_counsellor", "no_organisation",
+}  # fmt: skip
 
 KNOWN_HERE_ALONE = {
     "missing",

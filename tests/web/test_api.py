@@ -42,6 +42,8 @@ async def _fill(number: int = 60) -> None:
     ]  # fmt: skip
     for _ in range(number):
         changes: dict[str, object] = {"seats_taken": rng.choice((0, 7, 8))}
+        if rng.random() < 0.6:
+            changes |= {"counsellor": cast.amina, "organisation": cast.creuse}
         fate = rng.random()
         if fate < 0.1:
             changes["called_off_at"] = now
@@ -97,6 +99,8 @@ QUERIES = [
     "moment=soir", "moment=matin&moment=week-end", "niveau=avance", "public=seniors", "langue=en", "type=library",
     "type=library&type=town_hall&acces=1", "acces=oui", "acces=0", "places=1", "places=non", "tri=distance",
     "ou=Gu%C3%A9ret&rayon=50&tri=distance&places=1&theme=email", "ou=Gu%C3%A9ret&departement=974", "quoi=", "ou=",
+    "epci=242300135", "epci=242300135&theme=email", "communes=23096,97411", "conseiller=1", "organisation=1",
+    "conseiller=1&places=1",
 ]  # fmt: skip
 
 

@@ -12,19 +12,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ateliers import modules
+from ateliers.database import utc_now
 from ateliers.refusals import NotFound
 from ateliers.search import RADII, Search
 from ateliers.search.cursors import LONGEST_CURSOR, Cursor
-from ateliers.search.reading import MOMENTS, NO, PERIODS, SORTS, YES
+from ateliers.search.reading import MOMENTS, MOST_COMMUNES, NO, PERIODS, SORTS, YES
 from ateliers.templating import url
-from ateliers.venues import Venue
 from ateliers.web.api.answers import Complaint, Wrong
 from ateliers.web.api.declaring import Asked, Param
-from ateliers.web.places import located
+from ateliers.web.places import located, named
 from ateliers.workshops import LARGEST_ID
 from geo.territories import DEPARTMENTS
 
 MOST, USUAL = 100, 20  # rows of a page
+_COMMUNES = "^([0-9]{2}|2[AB])[0-9]{3}(,([0-9]{2}|2[AB])[0-9]{3})*$"
 _DEGREES = r"-?[0-9]{1,3}(\.[0-9]{1,15})?"
 # The years that `Search` takes.
 _DAY = {"type": "string", "format": "date", "pattern": "^(20[0-9]{2}|2100)-[01][0-9]-[0-3][0-9]$"}
@@ -37,6 +38,8 @@ PLACE = (
     Param("rayon", {"type": "integer", "enum": list(RADII), "default": 20}, example="10"),
     Param("commune", {"type": "string", "pattern": "^[0-9][0-9AB][0-9]{3}$"}, example="23096"),
     Param("departement", {"type": "string", "enum": list(DEPARTMENTS)}, example="23"),
+    Param("epci", {"type": "string", "pattern": "^[1-9][0-9]{8}$"}, example="242300135"),
+    Param("communes", {"type": "string", "maxLength": 6 * MOST_COMMUNES, "pattern": _COMMUNES}, example="23096,23193"),
     Param("zone", {"type": "string", "pattern": f"^{_DEGREES}(,{_DEGREES}){{3}}$"}, example="45.6,1.3,46.5,2.7"),
     Param("type", {"type": "string", "enum": list(modules.VENUE_KINDS)}, many="repeated", example="library"),
     Param("acces", FLAG, example="1"),
@@ -49,6 +52,8 @@ LISTED = (
 )
 SESSIONS = (
     Param("lieu", {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, example="12"),
+    Param("conseiller", {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, example="3"),
+    Param("organisation", {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}, example="5"),
     Param("theme", {"type": "string", "enum": list(modules.THEMES)}, many="repeated", example="email"),
     Param("quand", {"type": "string", "enum": list(PERIODS)}, example="semaine"),
     Param("du", _DAY, example="2027-03-01"),
@@ -75,8 +80,9 @@ async def searched(request: Request, asked: Asked) -> Search:
         raise HTTPException(503, headers={"Retry-After": "60"})
     if down == "geocoder_down_commune":
         del complaints["ou"]
-    if search.venue_id and not await Venue.exists(id=search.venue_id):
-        complaints["lieu"] = "no_venue"
+    asked_for = search
+    search, _ = await named(search, utc_now())
+    complaints |= {name: code for name, code in search.complaints.items() if name not in asked_for.complaints}
     if complaints:
         raise Wrong(*_named(complaints, asked))
     return search
@@ -87,7 +93,7 @@ def _named(complaints: dict[str, str], asked: Asked) -> Iterable[Complaint]:
         # The page has one field for where one is, whatever parameter said it.
         said = name
         if name == "ou" and "ou" not in asked.values:
-            said = "lat" if code == "bad_position" else "commune"
+            said = "lat" if code == "bad_position" else "epci" if "epci" in asked.values else "commune"
         yield Complaint(said, code)
 
 
