@@ -43,6 +43,10 @@ class Booking(Model):
     phone = fields.CharField(max_length=20, default="")  # E.164
     phone_typed = fields.CharField(max_length=40, default="")
     seats = fields.SmallIntField()
+    others = fields.CharField(max_length=300, default="")  # who comes along, if they say so: for the host alone
+    # Of who comes, when somebody else booked and left a way to reach them: they are told what concerns them.
+    guest_email = fields.CharField(max_length=254, default="")
+    guest_phone = fields.CharField(max_length=20, default="")  # E.164
     language = fields.CharField(max_length=5, default="fr")
     needs = fields.CharField(max_length=300, default="")  # may reveal a disability: for the host alone, gone next day
     needs_agreed_at = fields.DatetimeField(null=True)
@@ -63,6 +67,7 @@ class Booking(Model):
     reminded_at = fields.DatetimeField(null=True)  # the day before, or some hours
     coming_at = fields.DatetimeField(null=True)  # when they said that they come
     unreminded_at = fields.DatetimeField(null=True)  # when they asked for no more reminders of this one
+    thanked_at = fields.DatetimeField(null=True)  # after the workshop, once: see `feedback.thanks`
     cycle_uid = fields.CharField(max_length=40, default="")  # shared by what was booked as one: see `bookings.cycles`
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tortoise.backends.base.client import TransactionalDBClient
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from ateliers.bookings import Booking
 
 AGAIN = timedelta(hours=1)
+
+
+def alert_query(session: Session) -> str:
+    """The query string of an alert for workshops of the same theme near `session`: see `search.Search`."""
+    return urlencode({"ou": f"{session.venue.postcode} {session.venue.commune}", "theme": session.workshop.theme})
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,26 @@ class Post:
             tx, template, booking, session, now, None, suffix=f":{session.starts_local}",
             words={"kind": kind, "waiting": waiting}, unsubscribe=f"{self.manage_url(booking)}/sans-rappel",
         )  # fmt: skip
+
+    async def thanks(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        answer_url: str,
+        refuse_url: str,
+        following: Sequence[Session],
+    ) -> bool:
+        """Thank who came, ask how it was, and tell what comes next. Its address leads to nobody's booking."""
+        words = {
+            "answer_url": answer_url,
+            "refuse_url": refuse_url,
+            "following": list(following),
+            "alert_query": alert_query(session),
+        }
+        return await self._send(tx, "thanks", booking, session, now, None, words=words, unsubscribe=refuse_url)
 
     async def waiting(
         self,

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
     r"|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
-    r"|/(integrer|oembed|embed/.*|donnees(/.*)?|ma-reservation|alertes/.*|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
+    r"|/(integrer|oembed|embed/.*|donnees(/.*)?|ma-reservation|alertes/.*|avis/.*|borne/.*|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found
