@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ateliers import bookings, feedback
+from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
 from ateliers.feedback import FeedbackRefusal, FeedbackTally, FeedbackToken, tokens
 from ateliers.feedback.thanks import sweep
@@ -124,6 +125,29 @@ async def test_the_letter_s_links_lead_there(site: Visitor, cast: world.World) -
     answer = await site.client.post(refusing, data={"List-Unsubscribe": "One-Click"})
     assert answer.status_code == 200
     assert await FeedbackRefusal.all().count() == 1
+
+
+async def test_the_booking_s_page_says_what_comes_next(site: Visitor, cast: world.World) -> None:
+    session = await _session(cast)
+    booked = session.starts_at - timedelta(days=2)
+    booking = await bookings.book(session.id, world.wish(), post=world.post(), now=booked)
+    path = f"/r/{manage_token(booking.uid, world.SECRET)}"
+    what = await world.workshop(title="Aller plus loin", level="intermediaire")
+    coming = await world.session(cast.gueret, what, _wall(5), published_at=booked)
+    assert "Et après ?" not in (await site.get(path)).text  # it is going on
+    end = utc_now() - timedelta(minutes=1)
+    await Session.filter(id=session.id).update(starts_at=end - timedelta(hours=1), ends_at=end)
+    page = await site.get(path)
+    assert "Et après ?" in page.text
+    assert f"/ateliers/{coming.id}/reserver" in page.links()
+    await Session.filter(id=coming.id).update(seats_taken=8)
+    page = await site.get(path)
+    assert "Et après ?" not in page.text
+    (alert,) = [href for href in page.links() if "/alertes/nouvelle" in href]
+    asked = await site.get(alert)
+    assert "Guéret" in asked.text
+    assert "Intelligence artificielle" in asked.text
+    assert not asked.all("//*[@role='alert']")
 
 
 # The tablet

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,6 +90,31 @@ class Booking(Model):
         return self.beneficiary or self.name
 
     @property
+    def has_guest(self) -> bool:
+        """Whether who comes has an address of their own, beside the one of who booked."""
+        return bool(self.guest_email) and self.guest_email.lower() != self.email.lower()
+
+    @property
+    def is_written_to(self) -> bool:
+        """Whether a letter reaches somebody."""
+        return bool(self.email or self.guest_email)
+
+    @property
+    def needs_call(self) -> bool:
+        """Whether somebody of it is reached by no letter: who booked, or who comes and left a telephone number."""
+        return not self.email or bool(self.guest_phone)
+
+    def as_guest(self) -> Booking:
+        """The same booking as who comes reads it, with their own name and address: for letters, never to be saved."""
+        guest = copy(self)
+        guest.name, guest.beneficiary, guest.email = self.who_comes, "", self.guest_email
+        return guest
+
+    def readers(self) -> list[Booking]:
+        """Whom a letter about it goes to: who booked, then who comes."""
+        return ([self] if self.email else []) + ([self.as_guest()] if self.has_guest else [])
+
+    @property
     def state(self) -> str:
         """confirmed, waiting, offered (places are held for them) or cancelled."""
         if self.cancelled_at is not None:
@@ -107,6 +133,10 @@ class Booking(Model):
         return cls.filter(cancelled_at__isnull=True, waiting_since__isnull=True, **where)
 
 
+WRITTEN_TO = ~Q(email="") | ~Q(guest_email="")  # `Booking.is_written_to`, for a query
+NEEDS_CALL = Q(email="") | ~Q(guest_phone="")  # `Booking.needs_call`, for a query
+
+
 @dataclass(frozen=True)
 class Wish:
     """What a citizen asks for, already read from the form and clean."""
@@ -118,6 +148,9 @@ class Wish:
     phone: str = ""
     phone_typed: str = ""
     beneficiary: str = ""
+    guest_email: str = ""
+    guest_phone: str = ""
+    others: str = ""
     needs: str = ""
     language: str = "fr"
     guards: tuple[tuple[Limit, str], ...] = ()  # limits against abuse, each with whom it counts
@@ -152,7 +185,8 @@ async def new_booking(
         email=wish.email, phone=wish.phone, phone_typed=wish.phone_typed, seats=wish.seats, language=wish.language,
         needs=wish.needs, needs_agreed_at=now if wish.needs else None, contact_key=contact_key(session.id, wish, secret),
         form_key_hash=hashed(wish.form_key), token_hash=hashed(manage_token(uid, secret)), created_at=now, changed_at=now,
-        channel=wish.channel, made_by=wish.made_by, **more,
+        channel=wish.channel, made_by=wish.made_by, others=wish.others if wish.seats > 1 else "",
+        guest_email=wish.guest_email, guest_phone=wish.guest_phone, **more,
     )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ async def rebook(booking: Booking, *, post: Post, now: datetime) -> Booking:
     wish = Wish(
         name=booking.name, seats=booking.seats, form_key=f"rebook:{booking.uid}", email=booking.email, phone=booking.phone,
         phone_typed=booking.phone_typed, beneficiary=booking.beneficiary, language=booking.language,
+        guest_email=booking.guest_email, guest_phone=booking.guest_phone, others=booking.others,
     )  # fmt: skip
     try:
         return await book(instead.id, wish, post=post, now=now)
@@ -134,8 +135,8 @@ async def _tell(
     for booking in await _active(tx, told.session.id):
         booking.sequence += 1
         if await write(booking):
-            told.letters += 1
-        else:
+            told.letters += len(booking.readers())
+        if booking.needs_call:
             told.to_phone.append(booking)
     await _bump(tx, told.session.id, now)
     return told

@@ -114,17 +114,20 @@ class Post:
     ) -> bool:
         """Pass on what the host wrote to those who booked; an answer goes to the host. `key` names the message."""
         name, email = one_line(author.public_name), author.email
-        return await letters.post(
-            tx,
-            settings=self.settings,
-            template="host_message",
-            to=letters.Recipient(booking.name, booking.email, booking.language),
-            context=self.message_words(booking, session, author, text),
-            thread=booking.uid,
-            dedupe=f"{key}:{booking.uid}",
-            now=now,
-            reply_to=letters.Recipient(name, email) if email else None,
-        )
+        written = False
+        for reader in booking.readers():
+            written |= await letters.post(
+                tx,
+                settings=self.settings,
+                template="host_message",
+                to=letters.Recipient(reader.name, reader.email, reader.language),
+                context=self.message_words(reader, session, author, text),
+                thread=booking.uid,
+                dedupe=f"{key}:{booking.uid}" if reader is booking else f"{key}:{booking.uid}:guest",
+                now=now,
+                reply_to=letters.Recipient(name, email) if email else None,
+            )
+        return written
 
     def message_words(self, booking: Booking, session: Session, author: Counsellor, text: str) -> dict[str, Any]:
         """What the templates of a host's message need: the text in paragraphs (blank lines), each in lines."""
@@ -176,18 +179,21 @@ class Post:
         session: Session,
         now: datetime,
         *,
+        reader: Booking,
         answer_url: str,
         refuse_url: str,
         following: Sequence[Session],
     ) -> bool:
-        """Thank who came, ask how it was, and tell what comes next. Its address leads to nobody's booking."""
+        """Thank `reader`, who came, ask how it was, and tell what comes next. Its address leads to nobody's booking."""
         words = {
             "answer_url": answer_url,
             "refuse_url": refuse_url,
             "following": list(following),
             "alert_query": alert_query(session),
         }
-        return await self._send(tx, "thanks", booking, session, now, None, words=words, unsubscribe=refuse_url)
+        return await self._send(
+            tx, "thanks", booking, session, now, None, words=words, unsubscribe=refuse_url, readers=[reader]
+        )
 
     async def waiting(
         self,
@@ -251,22 +257,26 @@ class Post:
         suffix: str = "",
         words: dict[str, Any] | None = None,
         unsubscribe: str = "",
+        readers: Sequence[Booking] | None = None,
     ) -> bool:
-        if not booking.email:
-            return False
-        context = {**self._words(booking, session), **(words or {})}
-        return await letters.post(
-            tx,
-            settings=self.settings,
-            template=template,
-            to=letters.Recipient(booking.name, booking.email, booking.language),
-            context=context,
-            calendar=method(self.invite(booking, session, now)) if method else None,
-            thread=booking.uid,
-            dedupe=f"{booking.uid}:{booking.sequence}:{template}{suffix}",
-            now=now,
-            unsubscribe=unsubscribe,
-        )
+        """One letter to who booked, one to who comes and has an address; whether any was written."""
+        written = False
+        for reader in booking.readers() if readers is None else readers:
+            # Two people, two letters: neither holds the other's address.
+            own = suffix if reader is booking else f"{suffix}:guest"
+            written |= await letters.post(
+                tx,
+                settings=self.settings,
+                template=template,
+                to=letters.Recipient(reader.name, reader.email, reader.language),
+                context={**self._words(reader, session), **(words or {})},
+                calendar=method(self.invite(reader, session, now)) if method else None,
+                thread=booking.uid,
+                dedupe=f"{booking.uid}:{booking.sequence}:{template}{own}",
+                now=now,
+                unsubscribe=unsubscribe,
+            )
+        return written
 
     def _words(self, booking: Booking, session: Session) -> dict[str, Any]:
         return {

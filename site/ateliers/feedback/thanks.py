@@ -14,11 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.backends.base.client import TransactionalDBClient
-from tortoise.expressions import Q
 
 from ateliers.bookings import paths
 from ateliers.bookings.attendance import AttendanceMark
-from ateliers.bookings.booking import Booking, held
+from ateliers.bookings.booking import WRITTEN_TO, Booking, held
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list.windows import is_quiet
 from ateliers.database import unit_of_work, utc_now
@@ -55,13 +54,10 @@ async def sweep(post: Post, now: datetime) -> int:
         thanked_at__isnull=True, unreminded_at__isnull=True, forgotten_at__isnull=True,
     )  # fmt: skip
     sent = 0
-    for booking in await wanted.filter(_REACHED).select_related("session__venue").order_by("session_id", "id"):
+    for booking in await wanted.filter(WRITTEN_TO).select_related("session__venue").order_by("session_id", "id"):
         if due(booking, booking.session.ends_at, booking.session.venue.zone, now):
             sent += await unit_of_work(_thank, booking.id, post, now)
     return sent
-
-
-_REACHED = ~Q(email="")
 
 
 async def _thank(tx: TransactionalDBClient, booking_id: int, post: Post, now: datetime) -> bool:
@@ -73,14 +69,15 @@ async def _thank(tx: TransactionalDBClient, booking_id: int, post: Post, now: da
     if booking.id not in came(await _states(tx, session)) or await _comes_again(tx, booking, session):
         return False  # who is marked present later is thanked then
     await Booking.filter(id=booking.id).using_db(tx).update(thanked_at=now)
-    if await refusing.refused(refusal_key(booking.email, post.secret)):
+    reader = booking.as_guest() if booking.has_guest else booking  # who came; who booked passes it on
+    if await refusing.refused(refusal_key(reader.email, post.secret)):
         return False
     prefix = "" if booking.language == "fr" else f"/{booking.language}"
     base = f"{post.settings.base_url}{prefix}/avis"
     return await post.thanks(
-        tx, booking, session, now,
+        tx, booking, session, now, reader=reader,
         answer_url=f"{base}/{new_letter_token(session.id, post.secret)}",
-        refuse_url=f"{base}/sans/{refusal_token(booking.email, post.secret)}",
+        refuse_url=f"{base}/sans/{refusal_token(reader.email, post.secret)}",
         following=await paths.following(session, now),
     )  # fmt: skip
 
