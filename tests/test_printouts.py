@@ -331,6 +331,31 @@ async def test_a_ticket(cast: world.World, size: printouts.Size, paper_size: tup
     is_accessible(page)
 
 
+# The three questions
+
+
+@pytest.mark.parametrize("title", ["", LONG])
+async def test_a_sheet_of_opinions_is_one_page_with_nine_boxes(cast: world.World, title: str) -> None:
+    session = await (tuesday(cast, title=title) if title else tuesday(cast))
+    page = Paper(await printouts.feedback_sheet(session, world.settings()))
+    assert len(page.pages) == 1
+    assert page.size == A4
+    for words in (
+        "Votre avis, sans votre nom", "Mardi 1er décembre 2026", "1. L’atelier a-t-il répondu à vos attentes ?",
+        "2. Savez-vous faire une chose nouvelle ?", "3. Êtes-vous plus à l’aise, moins stressé ?",
+    ):  # fmt: skip
+        assert words in page.text, words
+    assert page.text.count("Un peu") == 3
+    assert page.codes() == []  # nothing on it tells one sheet from another
+    assert [str(each.Alt) for each in page.elements if each.S == "/Figure"] == [
+        "Visage souriant", "Visage neutre", "Visage triste"
+    ] * 3  # fmt: skip
+    assert not page.letters_outside()
+    is_accessible(page)
+    with using_language("en"):
+        is_accessible(Paper(await printouts.feedback_sheet(session, world.settings())), "en")
+
+
 # Hostile text, the network, a machine without Pango
 
 

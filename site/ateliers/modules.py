@@ -121,10 +121,11 @@ class Catalogue:
     areas: Mapping[str, Mapping[str, Competence]]
     competences: Mapping[str, Mapping[str, Competence]]
     services: tuple[str, ...]
+    paths: Mapping[str, tuple[str, ...]]  # theme -> the themes that naturally follow it, the nearest step first
 
 
 def read_catalogue(folder: Path = CATALOGUE_DIR) -> Catalogue:
-    """Read and check the four files of `folder`. Raises CatalogueError, which says where and why."""
+    """Read and check the files of `folder`. Raises CatalogueError, which says where and why."""
     lists, frameworks = _load(folder, "themes.toml"), {}
     for framework in ("digcomp", "pix"):
         frameworks[framework] = _load(folder, f"{framework}.toml")
@@ -140,6 +141,9 @@ def read_catalogue(folder: Path = CATALOGUE_DIR) -> Catalogue:
             name: _entries(f"{name}.toml", found, "competences", Competence) for name, found in frameworks.items()
         },
         services=tuple(lists["services"]),
+        paths=MappingProxyType(
+            {code: tuple(entry["next"]) for code, entry in _load(folder, "paths.toml")["paths"].items()}
+        ),
     )
     _check(catalogue)
     return catalogue
@@ -155,6 +159,8 @@ def _check(catalogue: Catalogue) -> None:
         _known(f"{where}, digcomp", theme.digcomp, catalogue.competences["digcomp"])
         _known(f"{where}, pix", theme.pix, catalogue.competences["pix"])
         _known(f"{where}, service", [theme.service], catalogue.services)
+    for code, after in catalogue.paths.items():
+        _known(f"paths.toml, {code}", [code, *after], catalogue.themes)
     for module in catalogue.modules.values():
         where = f"modules.toml, modules.{module.code}"
         _known(f"{where}, theme", [module.theme], catalogue.themes)
@@ -176,6 +182,7 @@ LANGUAGES = _CATALOGUE.languages  # of workshops; those of the site are in i18n
 VENUE_KINDS = _CATALOGUE.venue_kinds
 COMPETENCES = _CATALOGUE.competences  # COMPETENCES["digcomp"]["1.2"], COMPETENCES["pix"]["4.1"]
 AREAS = _CATALOGUE.areas
+NEXT_THEMES = _CATALOGUE.paths
 
 
 def choices(entries: Mapping[str, Choice | Theme]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import logging
 from ateliers import limits, publishing
 from ateliers.bookings import retention
 from ateliers.database import utc_now
+from ateliers.feedback import counts, refusing
 from ateliers.people import joining, sign_in
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ async def run(stopping: asyncio.Event) -> None:
             await sign_in.forget(utc_now())
             await joining.forget(utc_now())
             await publishing.forget(utc_now())
+            await counts.forget(utc_now())
+            await refusing.forget(utc_now())
             if gone.needs or gone.people:
                 log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
         except Exception:

@@ -2,9 +2,9 @@
 // Without it every field is shown, and its hint says when it is needed.
 
 for (const part of document.querySelectorAll("[data-if]")) {
-  const [name, value] = part.dataset.if.split("=");
+  const [, name, not, value] = part.dataset.if.match(/^(\w+)(!?)=(.*)$/);
   const form = part.closest("form");
-  const update = () => { part.hidden = form.elements[name].value !== value; };
+  const update = () => { part.hidden = (form.elements[name].value === value) === Boolean(not); };
   for (const radio of form.querySelectorAll(`[name="${name}"]`)) radio.addEventListener("change", update);
   update();
 }

@@ -14,12 +14,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Response
 
-from ateliers import bookings
+from ateliers import bookings, feedback
 from ateliers.bookings import changes, cycles, waiting_list
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import open_database, unit_of_work, utc_now
+from ateliers.feedback import tokens as letter_tokens
 from ateliers.limits import count
-from ateliers.people import sign_in
+from ateliers.people import Coordination, sign_in
 from ateliers.venues import Presence
 from ateliers.web.book.asking import PER_ADDRESS
 from ateliers.workshops import Series
@@ -135,6 +136,30 @@ async def build(database_url: str) -> tuple[dict[str, int], int, dict[str, str]]
         await Presence.create(
             counsellor=cast.amina, venue=cast.gueret, room="Salle bleue", capacity=10, since=now.date()
         )
+        # After the workshop: one that began a minute ago, with five who answered; a letter's token, spent and not; a tablet.
+        begun = (now - timedelta(minutes=1)).astimezone(cast.gueret.zone).replace(tzinfo=None)
+        spoken = await world.session(
+            cast.gueret, cast.workshop, begun, counsellor=cast.amina, published_at=now - timedelta(days=90)
+        )
+        made["spoken"] = spoken.id
+        for number in range(5):
+            tokens["spent"] = letter_tokens.new_letter_token(spoken.id, world.SECRET)
+            await feedback.answer(
+                spoken, {"expectations": "yes", "able": "partly", "confident": "no"}, token=tokens["spent"],
+                source="letter", words=f"Merci, c’était clair. {number}", now=now,
+            )  # fmt: skip
+        tokens["opinion"] = letter_tokens.new_letter_token(spoken.id, world.SECRET)
+        tokens["tablet"] = letter_tokens.kiosk_token(spoken.id, now + timedelta(hours=4), world.SECRET)
+        tokens["closed"] = letter_tokens.kiosk_token(spoken.id, now - timedelta(hours=1), world.SECRET)
+        tokens["refusing"] = letter_tokens.refusal_token("chloe@exemple.fr", world.SECRET)
+        ago = await world.session(
+            cast.gueret, cast.workshop, wall(-3, 7), counsellor=cast.amina, published_at=now - timedelta(days=90)
+        )
+        made["ago"] = ago.id
+        for number in range(4):
+            token = letter_tokens.new_letter_token(ago.id, world.SECRET)
+            await feedback.answer(ago, {"able": "yes"}, token=token, source="letter", words=f"Bien {number}", now=now)
+        await Coordination.create(counsellor=cast.amina, department="23", since=now.date())
         tokens["desk"] = await unit_of_work(sign_in.begin, cast.amina, way="link", browser="Chromium", now=now)
         return made, cast.gueret.id, tokens
 

@@ -58,18 +58,41 @@ def _every_error(page: Page, fair: Fair) -> None:
     page.locator("#nom").fill("x" * 200)
     page.locator("[name=contact][value=phone]").check()
     page.locator("#tel").fill("12")
-    page.locator(".fold summary").click()
+    page.locator("#besoin-pli > summary").click()
     page.locator("#besoins").fill("Une place près de la porte")
     _send(page)
 
 
 def _needs(page: Page, fair: Fair) -> None:
-    page.locator(".fold summary").click()
+    page.locator("#besoin-pli > summary").click()
+
+
+def _group(page: Page, fair: Fair) -> None:
+    """Everything that is folded, for somebody else and for several."""
+    page.locator("[name=qui][value=autre]").check()
+    page.locator("#places").select_option("3")
+    _unfold(page, fair)
+
+
+def _group_wrong(page: Page, fair: Fair) -> None:
+    _group(page, fair)
+    page.locator("#joindre").fill("12")
+    page.locator("#autres").fill("www.publicite.example")
+    _send(page)
+
+
+def _group_check(page: Page, fair: Fair) -> None:
+    _group(page, fair)
+    _fill(page, "Aide Sociale", "aide@exemple.fr")
+    page.locator("#beneficiaire").fill("Jeanne Petit")
+    page.locator("#joindre").fill("jeanne@exemple.fr")
+    page.locator("#autres").fill("Paul Petit, Léa Petit")
+    _send(page)
 
 
 def _check(page: Page, fair: Fair) -> None:
     _fill(page, "Zoé Essai", "zoe@gmial.com")
-    page.locator(".fold summary").click()
+    page.locator("#besoin-pli > summary").click()
     page.locator("#besoins").fill("Un grand écran")
     page.locator("#accord").check()
     _send(page)
@@ -160,6 +183,23 @@ def _move(page: Page, fair: Fair) -> None:
     _send(page, "publier")
 
 
+def _nothing_said(page: Page, fair: Fair) -> None:
+    with page.expect_navigation():
+        page.locator("form.form button").click()
+
+
+def _tap(page: Page, fair: Fair) -> None:
+    with page.expect_navigation():
+        page.locator(".taps button").first.click()
+
+
+def _wrong_sheets(page: Page, fair: Fair) -> None:
+    page.locator("#feuilles").fill("1")
+    page.locator("#able_yes").fill("2")
+    with page.expect_navigation():
+        page.locator("form.form button").click()
+
+
 def _data(page: Page, fair: Fair) -> None:
     """The worker makes the files as it starts; the page says so until they are there."""
     for _ in range(100):
@@ -199,6 +239,9 @@ STATES = [
     State("form, every error", "/ateliers/{open}/reserver", 422, _every_error),
     State("form, needs open", "/ateliers/{open}/reserver", steps=_needs),
     State("form, too few places left", "/ateliers/{last}/reserver", 409, _too_few_left),
+    State("form, for somebody and with others", "/ateliers/{open}/reserver", steps=_group),
+    State("form, for somebody, errors", "/ateliers/{open}/reserver", 422, _group_wrong),
+    State("check, for somebody and with others", "/ateliers/{open}/reserver", steps=_group_check),
     State("check", "/ateliers/{open}/reserver", steps=_check),
     State("confirmed", "/ateliers/{open}/reserver", steps=_confirmed),
     State("already booked", "/ateliers/{booked}/reserver", 409, _already),
@@ -285,6 +328,21 @@ STATES = [
     State("desk: other software", "/pro/compte/logiciels", desk=True),
     State("desk: print", "/pro/ateliers/{open}/imprimer", desk=True),
     State("desk: the week, English", "/en/pro", desk=True),
+    State("opinion", "/avis/{r_opinion}?a=yes", steps=_unfold),
+    State("opinion, nothing said", "/avis/{r_opinion}", 422, _nothing_said),
+    State("opinion, already given", "/avis/{r_spent}"),
+    State("opinion, thanks", "/avis/merci"),
+    State("opinion, English", "/en/avis/{r_opinion}"),
+    State("no more letters of thanks?", "/avis/sans/{r_refusing}"),
+    State("tablet", "/borne/{r_tablet}?fait=1"),
+    State("tablet, second question", "/borne/{r_tablet}", steps=_tap),
+    State("tablet, English", "/en/borne/{r_tablet}", size=WIDE),
+    State("tablet, closed", "/borne/{r_closed}", 410),
+    State("desk: opinions of a session", "/pro/ateliers/{spoken}/avis", desk=True),
+    State("desk: sheets that do not add up", "/pro/ateliers/{spoken}/avis", 422, _wrong_sheets, desk=True),
+    State("desk: open a tablet", "/pro/ateliers/{spoken}/borne", desk=True),
+    State("desk: opinions", "/pro/avis", desk=True),
+    State("desk: opinions, English", "/en/pro/avis", desk=True),
     State("open data", "/donnees", steps=_data),
     State("open data, English", "/en/donnees", steps=_data),
 ]

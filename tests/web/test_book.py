@@ -11,6 +11,7 @@ from ateliers.bookings import Booking
 from ateliers.outbox import OutboxMessage
 from ateliers.workshops import Session
 from tests import world
+from tests.desk import signed_in_as
 from tests.visiting import Page, Visitor
 from tests.web.test_find import _wall
 
@@ -365,3 +366,66 @@ async def test_a_booking_that_opens_later_says_when(site: Visitor) -> None:
     assert "Les réservations ouvrent le" in page.text
     refused = await site.get(f"/ateliers/{session.id}/reserver")
     assert (refused.status, refused.h1) == (409, "Les réservations ne sont pas encore ouvertes")
+
+
+HELPED = {
+    "qui": "autre", "nom": "Aide Sociale", "beneficiaire": "Jeanne Petit", "joindre": "jeanne@exemple.fr", "contact": "email",
+    "email": "aide@ccas.example", "places": "3", "autres": "Paul Petit, Léa Petit",
+}  # fmt: skip
+
+
+async def test_a_helper_books_for_several(site: Visitor) -> None:
+    session = await _session()
+    checked = await _check(site, session, HELPED)
+    assert "jeanne@exemple.fr" in checked.text
+    assert "Paul Petit, Léa Petit" in checked.text
+    done = await site.post(f"/ateliers/{session.id}/reserver", checked.fields() | {"etape": "confirmer"})
+    assert "Nous envoyons l’invitation à Aide Sociale et à Jeanne Petit." in done.text
+    assert "@" not in done.text  # this page is both of theirs, and neither gave the other their address
+    assert "Léa" not in done.text  # whoever has the link, which both letters have, reads no other name
+    booking = await Booking.get()
+    assert (booking.guest_email, booking.others, booking.seats) == ("jeanne@exemple.fr", "Paul Petit, Léa Petit", 3)
+    assert await OutboxMessage.all().count() == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "email", "phone"),
+    [("06 39 98 00 01", "", "+33639980001"), ("", "", ""), (" Jeanne@Exemple.fr ", "Jeanne@exemple.fr", "")],
+)
+async def test_who_comes_leaves_a_telephone_or_nothing(site: Visitor, typed: str, email: str, phone: str) -> None:
+    session = await _session()
+    await _book(site, session, HELPED | {"joindre": typed})
+    booking = await Booking.get()
+    assert (booking.guest_email, booking.guest_phone) == (email, phone)
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        ({"joindre": "12"}, "joindre"), ({"joindre": "chez elle"}, "joindre"), ({"joindre": "a@b@c"}, "joindre"),
+        ({"autres": "www.publicite.example"}, "autres"), ({"autres": "x" * 301}, "autres"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_others_is_said(site: Visitor, answers: dict[str, str], field: str) -> None:
+    page = await _check(site, await _session(), HELPED | answers)
+    assert page.status == 422
+    assert page.all(f"//*[@id='{field}'][@aria-invalid='true']/ancestor::details[@open]")
+
+
+async def test_for_oneself_alone_nobody_else_is_kept(site: Visitor) -> None:
+    session = await _session()
+    await _book(site, session, HELPED | {"qui": "moi", "places": "1", "joindre": "12", "autres": "www.x.example"})
+    booking = await Booking.get()
+    assert (booking.beneficiary, booking.guest_email, booking.guest_phone, booking.others) == ("", "", "", "")
+
+
+async def test_the_register_alone_names_the_others(site: Visitor) -> None:
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop, _wall(5), counsellor=cast.amina)
+    await _book(site, session, HELPED | {"joindre": "06 39 98 00 01"})
+    await signed_in_as(site, cast.amina)
+    page = await site.get(f"/pro/ateliers/{session.id}/emargement")
+    assert "Avec : Paul Petit, Léa Petit" in page.text
+    assert "tel:+33639980001" in page.links()
+    for path in ("", "/emargement.csv", "/appeler", "/ecrire"):
+        assert "Léa" not in (await site.get(f"/pro/ateliers/{session.id}{path}")).response.text

@@ -242,8 +242,10 @@ async def _change_seats(
             session.refuse_unless_bookable(now)
         await Session.filter(id=session.id).using_db(tx).update(seats_taken=F("seats_taken") - (before - seats))
     booking.seats, booking.changed_at = seats, now
+    if seats == 1:
+        booking.others = ""
     advance(booking)
-    await booking.save(using_db=tx, update_fields=["seats", "changed_at", "sequence", "told_sequence"])
+    await booking.save(using_db=tx, update_fields=["seats", "others", "changed_at", "sequence", "told_sequence"])
     await post.changed(tx, booking, session, now, seats_before=before)
     if seats < before:
         await waiting_list.seats_freed(tx, session.id, post, now)
@@ -257,7 +259,7 @@ async def send_again(booking_id: int, *, post: notices.Post, now: datetime) -> b
 
 async def _send_again(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> bool:
     booking, session = await held(tx, booking_id, now)
-    if not booking.email or booking.cancelled_at is not None:
+    if not booking.is_written_to or booking.cancelled_at is not None:
         return False
     if booking.waiting_since is not None:
         return await waiting_list.told_again(tx, booking, session, post, now)

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,10 @@ class Booking(Model):
     phone = fields.CharField(max_length=20, default="")  # E.164
     phone_typed = fields.CharField(max_length=40, default="")
     seats = fields.SmallIntField()
+    others = fields.CharField(max_length=300, default="")  # who comes along, if they say so: for the host alone
+    # Of who comes, when somebody else booked and left a way to reach them: they are told what concerns them.
+    guest_email = fields.CharField(max_length=254, default="")
+    guest_phone = fields.CharField(max_length=20, default="")  # E.164
     language = fields.CharField(max_length=5, default="fr")
     needs = fields.CharField(max_length=300, default="")  # may reveal a disability: for the host alone, gone next day
     needs_agreed_at = fields.DatetimeField(null=True)
@@ -72,6 +77,7 @@ class Booking(Model):
     secret_organizer = fields.BooleanField(default=False)
     answered_at = fields.DatetimeField(null=True)  # DTSTAMP of their calendar's last answer that was theirs for sure
     bounced_at = fields.DatetimeField(null=True)  # when a letter to their address came back
+    thanked_at = fields.DatetimeField(null=True)  # after the workshop, once: see `feedback.thanks`
     cycle_uid = fields.CharField(max_length=40, default="")  # shared by what was booked as one: see `bookings.cycles`
     channel = fields.CharField(max_length=10, default="web")  # web | phone | counter | walk_in
     made_by: fields.ForeignKeyNullableRelation[Counsellor] = fields.ForeignKeyField(
@@ -94,8 +100,33 @@ class Booking(Model):
 
     @property
     def by_letter(self) -> bool:
-        """Whether letters reach them, as far as anybody knows. Who is not reached is phoned."""
+        """Whether letters reach who booked, as far as anybody knows. Who is not reached is phoned."""
         return bool(self.email) and self.bounced_at is None
+
+    @property
+    def has_guest(self) -> bool:
+        """Whether who comes has an address of their own, beside the one of who booked."""
+        return bool(self.guest_email) and self.guest_email.lower() != self.email.lower()
+
+    @property
+    def is_written_to(self) -> bool:
+        """Whether a letter reaches somebody."""
+        return self.by_letter or bool(self.guest_email)
+
+    @property
+    def needs_call(self) -> bool:
+        """Whether somebody of it is reached by no letter: who booked, or who comes and left a telephone number."""
+        return not self.by_letter or bool(self.guest_phone)
+
+    def as_guest(self) -> Booking:
+        """The same booking as who comes reads it, with their own name and address: for letters, never to be saved."""
+        guest = copy(self)
+        guest.name, guest.beneficiary, guest.email = self.who_comes, "", self.guest_email
+        return guest
+
+    def readers(self) -> list[Booking]:
+        """Whom a letter about it goes to: who booked, then who comes."""
+        return ([self] if self.email else []) + ([self.as_guest()] if self.has_guest else [])
 
     @property
     def state(self) -> str:
@@ -116,6 +147,10 @@ class Booking(Model):
         return cls.filter(cancelled_at__isnull=True, waiting_since__isnull=True, **where)
 
 
+WRITTEN_TO = ~Q(email="") | ~Q(guest_email="")  # `Booking.is_written_to`, for a query
+NEEDS_CALL = UNREACHED | ~Q(guest_phone="")  # `Booking.needs_call`, for a query
+
+
 @dataclass(frozen=True)
 class Wish:
     """What a citizen asks for, already read from the form and clean."""
@@ -127,6 +162,9 @@ class Wish:
     phone: str = ""
     phone_typed: str = ""
     beneficiary: str = ""
+    guest_email: str = ""
+    guest_phone: str = ""
+    others: str = ""
     needs: str = ""
     language: str = "fr"
     guards: tuple[tuple[Limit, str], ...] = ()  # limits against abuse, each with whom it counts
@@ -161,8 +199,8 @@ async def new_booking(
         email=wish.email, phone=wish.phone, phone_typed=wish.phone_typed, seats=wish.seats, language=wish.language,
         needs=wish.needs, needs_agreed_at=now if wish.needs else None, contact_key=contact_key(session.id, wish, post.secret),
         form_key_hash=hashed(wish.form_key), token_hash=hashed(manage_token(uid, post.secret)), created_at=now, changed_at=now,
-        channel=wish.channel, made_by=wish.made_by,
-        secret_organizer=post.settings.inbound_plus, **more,
+        channel=wish.channel, made_by=wish.made_by, others=wish.others if wish.seats > 1 else "",
+        guest_email=wish.guest_email, guest_phone=wish.guest_phone, secret_organizer=post.settings.inbound_plus, **more,
     )  # fmt: skip
 
 

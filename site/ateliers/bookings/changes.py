@@ -120,6 +120,7 @@ async def rebook(booking: Booking, *, post: Post, now: datetime) -> Booking:
     wish = Wish(
         name=booking.name, seats=booking.seats, form_key=f"rebook:{booking.uid}", email=booking.email, phone=booking.phone,
         phone_typed=booking.phone_typed, beneficiary=booking.beneficiary, language=booking.language,
+        guest_email=booking.guest_email, guest_phone=booking.guest_phone, others=booking.others,
     )  # fmt: skip
     try:
         return await book(instead.id, wish, post=post, now=now)
@@ -133,8 +134,9 @@ async def _tell(
     """Write to everyone who has places or waits for some, each invitation one SEQUENCE further; note whom no letter reaches."""
     for booking in await _active(tx, told.session.id):
         booking.sequence += 1
-        told.letters += await write(booking)
-        if not booking.by_letter:
+        if await write(booking):
+            told.letters += len(booking.readers())
+        if booking.needs_call:
             told.to_phone.append(booking)
     await _bump(tx, told.session.id, now)
     return told

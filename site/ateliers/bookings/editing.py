@@ -107,8 +107,8 @@ async def who_is_told_off(me: Standing, session: Session, scope: str, now: datet
 
 async def _add_people(reach: Reach, sessions: Sequence[Session]) -> None:
     booked = await Booking.filter(session_id__in=[s.id for s in sessions], cancelled_at__isnull=True).order_by("id")
-    reach.letters = sum(1 for booking in booked if booking.email)
-    reach.to_phone = [booking for booking in booked if not booking.by_letter]
+    reach.letters = sum(len(booking.readers()) for booking in booked)
+    reach.to_phone = [booking for booking in booked if booking.needs_call]
 
 
 async def edit(session: Session, change: Change, *, version: int, me: Standing, post: Post, now: datetime) -> Told:

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
-from ateliers.bookings.booking import UNREACHED, Booking, Wish, loaded
+from ateliers.bookings.booking import NEEDS_CALL, Booking, Wish, loaded
 from ateliers.database import unit_of_work
 from ateliers.refusals import CalledOff, NotFound, NotOpenYet, SessionFull, TooLate
 from ateliers.workshops import Session
@@ -82,7 +82,7 @@ async def to_be_told(session: Session) -> list[Booking]:
     """Whom no letter reaches, and whose booking changed: those of a session that was moved or called off, or whose places
     the host took back. Those told already are among them, as long as nothing has changed since.
     """
-    changed = Booking.filter(UNREACHED, session_id=session.id, sequence__gt=0, forgotten_at__isnull=True)
+    changed = Booking.filter(NEEDS_CALL, session_id=session.id, sequence__gt=0, forgotten_at__isnull=True)
     rows = await changed.order_by("name", "id")
     # Who cancelled by themselves knows, so does who changed their own places (see `advance`); who still waited at the
     # start was promised nothing.
@@ -106,7 +106,7 @@ async def _told(tx: TransactionalDBClient, session_id: int, sequences: dict[int,
     noted = 0
     for booking_id, sequence in sorted(sequences.items()):
         rows = Booking.filter(
-            UNREACHED, id=booking_id, session_id=session_id, told_sequence__lt=sequence, sequence__gte=sequence
+            NEEDS_CALL, id=booking_id, session_id=session_id, told_sequence__lt=sequence, sequence__gte=sequence
         )
         noted += await rows.using_db(tx).update(told_sequence=sequence, told_at=now)
     return noted
@@ -116,7 +116,7 @@ async def not_told(session: Session, booking_id: int) -> None:
     """Take a tick back: that person is to be phoned again. Raises NotFound."""
 
     async def work(tx: TransactionalDBClient) -> None:
-        rows = Booking.filter(UNREACHED, id=booking_id, session_id=session.id, sequence__gt=0).using_db(tx)
+        rows = Booking.filter(NEEDS_CALL, id=booking_id, session_id=session.id, sequence__gt=0).using_db(tx)
         if await rows.update(told_sequence=F("sequence") - 1, told_at=None) != 1:
             raise NotFound
 

@@ -11,7 +11,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
-from ateliers.bookings.booking import Booking, loaded
+from ateliers.bookings.booking import WRITTEN_TO, Booking, loaded
 from ateliers.bookings.notices import Post
 from ateliers.bookings.tokens import hashed
 from ateliers.database import unit_of_work
@@ -65,7 +65,7 @@ class Draft:
 async def reachable(session: Session) -> list[Booking]:
     """Who has places there and an address, in the order in which they booked."""
     rows = Booking.confirmed(session_id=session.id)
-    return await rows.exclude(email="").order_by("id")
+    return await rows.filter(WRITTEN_TO).order_by("id")
 
 
 async def send(session: Session, author: Counsellor, draft: Draft, *, post: Post, now: datetime) -> HostMessage:
@@ -87,7 +87,7 @@ async def _send(
     if earlier is not None:
         return earlier
     session = await loaded(tx, session_id)
-    rows = Booking.confirmed(session_id=session_id).exclude(email="")
+    rows = Booking.confirmed(session_id=session_id).filter(WRITTEN_TO)
     meant = [each for each in await rows.using_db(tx).order_by("id") if draft.to is None or each.id in draft.to]
     if not meant:
         raise Unusable("nobody")

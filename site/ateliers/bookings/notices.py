@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tortoise.backends.base.client import TransactionalDBClient
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from ateliers.bookings import Booking
 
 AGAIN = timedelta(hours=1)
+
+
+def alert_query(session: Session) -> str:
+    """The query string of an alert for workshops of the same theme near `session`: see `search.Search`."""
+    return urlencode({"ou": f"{session.venue.postcode} {session.venue.commune}", "theme": session.workshop.theme})
 
 
 @dataclass(frozen=True)
@@ -128,17 +134,20 @@ class Post:
     ) -> bool:
         """Pass on what the host wrote to those who booked; an answer goes to the host. `key` names the message."""
         name, email = one_line(author.public_name), author.email
-        return await letters.post(
-            tx,
-            settings=self.settings,
-            template="host_message",
-            to=letters.Recipient(booking.name, booking.email, booking.language),
-            context=self.message_words(booking, session, author, text),
-            thread=booking.uid,
-            dedupe=f"{key}:{booking.uid}",
-            now=now,
-            reply_to=letters.Recipient(name, email) if email else None,
-        )
+        written = False
+        for reader in booking.readers():
+            written |= await letters.post(
+                tx,
+                settings=self.settings,
+                template="host_message",
+                to=letters.Recipient(reader.name, reader.email, reader.language),
+                context=self.message_words(reader, session, author, text),
+                thread=booking.uid,
+                dedupe=f"{key}:{booking.uid}" if reader is booking else f"{key}:{booking.uid}:guest",
+                now=now,
+                reply_to=letters.Recipient(name, email) if email else None,
+            )
+        return written
 
     def message_words(self, booking: Booking, session: Session, author: Counsellor, text: str) -> dict[str, Any]:
         """What the templates of a host's message need: the text in paragraphs (blank lines), each in lines."""
@@ -182,6 +191,29 @@ class Post:
             tx, template, booking, session, now, None, suffix=f":{session.starts_local}",
             words={"kind": kind, "waiting": waiting}, unsubscribe=f"{self.manage_url(booking)}/sans-rappel",
         )  # fmt: skip
+
+    async def thanks(
+        self,
+        tx: TransactionalDBClient,
+        booking: Booking,
+        session: Session,
+        now: datetime,
+        *,
+        reader: Booking,
+        answer_url: str,
+        refuse_url: str,
+        following: Sequence[Session],
+    ) -> bool:
+        """Thank `reader`, who came, ask how it was, and tell what comes next. Its address leads to nobody's booking."""
+        words = {
+            "answer_url": answer_url,
+            "refuse_url": refuse_url,
+            "following": list(following),
+            "alert_query": alert_query(session),
+        }
+        return await self._send(
+            tx, "thanks", booking, session, now, None, words=words, unsubscribe=refuse_url, readers=[reader]
+        )
 
     async def waiting(
         self,
@@ -246,22 +278,26 @@ class Post:
         words: dict[str, Any] | None = None,
         unsubscribe: str = "",
         dedupe: str = "",
+        readers: Sequence[Booking] | None = None,
     ) -> bool:
-        if not booking.email:
-            return False
-        context = {**self._words(booking, session), **(words or {})}
-        return await letters.post(
-            tx,
-            settings=self.settings,
-            template=template,
-            to=letters.Recipient(booking.name, booking.email, booking.language),
-            context=context,
-            calendar=method(self.invite(booking, session, now)) if method else None,
-            thread=booking.uid,
-            dedupe=dedupe or f"{booking.uid}:{booking.sequence}:{template}{suffix}",
-            now=now,
-            unsubscribe=unsubscribe,
-        )
+        """One letter to who booked, one to who comes and has an address; whether any was written."""
+        written = False
+        for reader in booking.readers() if readers is None else readers:
+            # Two people, two letters: neither holds the other's address.
+            own = "" if reader is booking else ":guest"
+            written |= await letters.post(
+                tx,
+                settings=self.settings,
+                template=template,
+                to=letters.Recipient(reader.name, reader.email, reader.language),
+                context={**self._words(reader, session), **(words or {})},
+                calendar=method(self.invite(reader, session, now)) if method else None,
+                thread=booking.uid,
+                dedupe=(dedupe or f"{booking.uid}:{booking.sequence}:{template}{suffix}") + own,
+                now=now,
+                unsubscribe=unsubscribe,
+            )
+        return written
 
     def _words(self, booking: Booking, session: Session) -> dict[str, Any]:
         return {

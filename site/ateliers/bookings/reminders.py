@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import Q
 
-from ateliers.bookings.booking import Booking, held
+from ateliers.bookings.booking import WRITTEN_TO, Booking, held
 from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list.line import how_many, refuse_over
 from ateliers.bookings.waiting_list.windows import is_quiet
@@ -58,7 +58,7 @@ async def sweep(post: Post, now: datetime) -> int:
         soon | later
     )
     sent = 0
-    for booking in await wanted.exclude(email="").select_related("session__venue").order_by("session_id", "id"):
+    for booking in await wanted.filter(WRITTEN_TO).select_related("session__venue").order_by("session_id", "id"):
         if due(booking, booking.session.starts_at, booking.session.venue.zone, now):
             sent += await unit_of_work(_remind, booking.id, post, now)
     return sent

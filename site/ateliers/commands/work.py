@@ -15,6 +15,7 @@ from ateliers.bookings.notices import Post
 from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
 from ateliers.database import DatabaseUnusable, open_database, sqlite_path
+from ateliers.feedback import thanks
 from ateliers.outbox import run_worker
 from ateliers.settings import Settings, load_settings
 from ateliers.webhooks import worker as webhooks
@@ -51,6 +52,7 @@ async def _until_told(settings: Settings) -> None:
                     waiting_list.run(post, stopping),
                     reminders.run(post, stopping),
                     addresses.run(stopping),
+                    thanks.run(post, stopping),
                     webhooks.run(settings, stopping),
                     alerts.run(settings, settings.secret(), stopping),
                     opendata.run(settings, stopping),

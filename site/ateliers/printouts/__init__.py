@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ateliers import modules
 from ateliers.bookings import Booking
 from ateliers.bookings.calendars import help_phone
+from ateliers.feedback import ANSWERS, QUESTIONS
 from ateliers.letters.lines import one_line
 from ateliers.printouts import pictures
 from ateliers.printouts.paper import Unavailable as Unavailable
@@ -27,7 +28,7 @@ from ateliers.workshops import Session
 from geo.communes import Gazetteer
 
 Size = Literal["A4", "A5"]
-POSTER_STEPS, TICKET_STEPS = 13, 9  # sizes of type in poster.css and ticket.css, the largest first
+POSTER_STEPS, TICKET_STEPS, FEEDBACK_STEPS = 13, 9, 3  # sizes of type in the sheets of css/print, the largest first
 FEWEST_BLANK_ROWS = 3
 MOST_SESSIONS = 60
 _ROOMY = 4  # sessions: so few fill a sheet in larger type
@@ -106,6 +107,15 @@ async def ticket(booking: Booking, session: Session, settings: Settings, link: s
     }
     return await print_pdf(
         *(fragment("printouts/ticket.html", step=step, **context) for step in range(1, TICKET_STEPS + 1))
+    )
+
+
+async def feedback_sheet(session: Session, settings: Settings) -> bytes:
+    """A4: the three questions after a workshop, each with three large faces to tick; no name is asked."""
+    faces = {code: pictures.pictogram(f"face_{code}") for code in ANSWERS}
+    context = _alike(session, settings) | {"questions": QUESTIONS, "answers": ANSWERS, "faces": faces}
+    return await print_pdf(
+        *(fragment("printouts/feedback_sheet.html", step=step, **context) for step in range(1, FEEDBACK_STEPS + 1))
     )
 
 

@@ -33,7 +33,8 @@ STATUS: dict[type[refusals.Refusal], int] = {
 PAGES = {403, 404, 405, 409, 410, 413, 422, 429, 500, 503}  # statuses with words of their own in errors/error.html
 RETRY_SECONDS = 60
 DOORS = (
-    "/r/", "/alertes/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/", "/pro/presence/",
+    "/r/", "/alertes/", "/avis/", "/borne/", "/pro/entrer/", "/pro/invitation/", "/pro/agenda/", "/pro/compte/adresse/",
+    "/pro/presence/",
 )  # fmt: skip
 
 
@@ -89,6 +90,8 @@ def masked(path: str) -> str:
     for door in (
         "/r/",
         "/alertes/",
+        "/avis/",
+        "/borne/",
         "/pro/entrer/",
         "/pro/invitation/",
         "/pro/agenda/",

@@ -27,7 +27,7 @@ PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*"
     r"|/tiles/.*|/carte.*|/static|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*|/embed/.*|/alertes/.*"
     r"|/(integrer|oembed|donnees(/.*)?|ma-reservation|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site)"
-    r"|/aide"
+    r"|/aide|/avis/.*|/borne/.*"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found

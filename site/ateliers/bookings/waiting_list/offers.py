@@ -50,7 +50,7 @@ async def pass_on(tx: TransactionalDBClient, session_id: int, post: Post, now: d
             continue
         free -= booking.seats
         given += 1
-        if booking.by_letter and until is not None:
+        if booking.is_written_to and until is not None:
             await _offer(tx, booking, session, until, post, now)
         else:
             booking.offer_expires_at = until or session.starts_at  # for the host, who phones

@@ -118,9 +118,15 @@ def _wish(request: Request, form: BookingForm, key: str) -> Wish:
     guards = [(PER_ADDRESS, client_address(request))]
     if contact:
         guards.append((PER_CONTACT, contact))
+    guest = form.guest_email.lower() or form.guest_phone
+    if guest and guest != contact:
+        guards.append((PER_CONTACT, guest))
     return Wish(
         name=form.nom.data or "",
         beneficiary=form.beneficiaire.data or "",
+        guest_email=form.guest_email,
+        guest_phone=form.guest_phone,
+        others=form.autres.data or "",
         email=form.email.data or "",
         phone=form.phone,
         phone_typed=(form.tel.data or "")[:40],

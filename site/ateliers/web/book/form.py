@@ -1,4 +1,4 @@
-"""The booking form: name, one way to be reached or none, places, for whom, what is needed there."""
+"""The booking form: name, one way to be reached or none, places, for whom and with whom, what is needed there."""
 
 from __future__ import annotations
 
@@ -35,15 +35,19 @@ class BookingForm(Form):
     qui = RadioField(choices=[SelectChoice("moi"), SelectChoice("autre")], default="moi", validate_choice=False)
     nom = StringField()
     beneficiaire = StringField()
+    joindre = StringField()  # of who comes: an e-mail or a phone number
     contact = RadioField(choices=[SelectChoice(code) for code in CONTACTS], default="email", validate_choice=False)
     email = StringField()
     tel = StringField()
     places = _Number(default=1)
+    autres = StringField()  # names of those who come along
     besoins = TextAreaField()
     accord = BooleanField()
 
     region = "FR"
     phone = ""
+    guest_email = ""
+    guest_phone = ""
 
     def validate_qui(self, field: Any) -> None:
         if field.data not in {"moi", "autre"}:
@@ -58,6 +62,20 @@ class BookingForm(Form):
             _name(field)
         else:
             field.data = ""
+
+    def validate_joindre(self, field: Any) -> None:
+        field.data = clean(field.data)[:256] if self.qui.data == "autre" else ""
+        if not field.data:
+            return
+        try:
+            if "@" in field.data:
+                self.guest_email = field.data = email_address(field.data)
+            elif any(c.isdigit() for c in field.data):
+                self.guest_phone = phone_number(field.data[:40], self.region)
+            else:
+                raise ValueError("email_no_at")
+        except ValueError as error:
+            raise StopValidation(str(error)) from None
 
     def validate_contact(self, field: Any) -> None:
         if field.data not in CONTACTS:
@@ -92,6 +110,13 @@ class BookingForm(Form):
     def validate_places(self, field: Any) -> None:
         if field.data is None or not 1 <= field.data <= MOST_SEATS:
             raise StopValidation("seats")
+
+    def validate_autres(self, field: Any) -> None:
+        field.data = clean(field.data) if (self.places.data or 1) > 1 else ""
+        if _LINK.search(field.data):
+            raise StopValidation("name_link")
+        if len(field.data) > 300:
+            raise StopValidation("needs_long")
 
     def validate_besoins(self, field: Any) -> None:
         field.data = clean(field.data)

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ateliers import bookings, invites
-from ateliers.bookings import MOST_SEATS, Booking, cycles, reminders, waiting_list
+from ateliers.bookings import MOST_SEATS, Booking, cycles, paths, reminders, waiting_list
 from ateliers.bookings.changes import instead_of, rebook
+from ateliers.bookings.notices import alert_query
 from ateliers.bookings.tokens import manage_token
 from ateliers.database import utc_now
 from ateliers.refusals import (
@@ -48,6 +49,8 @@ async def _booking_page(
     session = booking.session
     link = request.app.state.post.manage_url(booking)
     others = await alternatives_to(session, now, seats=booking.seats, most=3) if session.called_off_at else []
+    ended = booking.state == "confirmed" and session.called_off_at is None and session.is_over(now)
+    following = await paths.following(session, now) if ended else []
     mates = await cycles.mates(booking)
     return respond(
         request,
@@ -66,7 +69,9 @@ async def _booking_page(
         runs=await runs(request, session),
         others=others,
         instead=await instead_of(session, now) if session.called_off_at else None,
-        distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
+        following=following,
+        alert_query=alert_query(session) if ended and not following else "",
+        distances={other.id: distance_km(session.venue.point, other.venue.point) for other in (*others, *following)},
         most=min(MOST_SEATS, booking.seats + session.seats_left),
         now=now,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ateliers.bookings import hosting
+from ateliers.bookings import Booking, hosting
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import NotFound
@@ -19,7 +19,7 @@ from ateliers.workshops import LARGEST_ID, Session
 async def see(request: Request, me: Standing, session: Session) -> Response:
     """Those still to be told, then those told."""
     people = await hosting.to_be_told(session)
-    phones = {each.id: phone_words(each.phone) for each in people if each.phone}
+    phones = {each.id: [(number, phone_words(number)) for number in _numbers(each)] for each in people}
     return respond(
         request,
         "desk/call.html",
@@ -29,6 +29,12 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
         phones=phones,
         done=request.query_params.get("fait", ""),
     )
+
+
+def _numbers(booking: Booking) -> list[str]:
+    """Whom no letter reaches: who comes, then who booked."""
+    booker = "" if booking.email else booking.phone
+    return [number for number in dict.fromkeys((booking.guest_phone, booker)) if number]
 
 
 async def tick(request: Request, me: Standing, session: Session) -> Response:

@@ -13,9 +13,12 @@ from starlette.responses import Response
 from ateliers import modules
 from ateliers.bookings.figures import figures, session_rows
 from ateliers.database import utc_now
+from ateliers.feedback import results
+from ateliers.feedback.counts import COLUMNS
 from ateliers.i18n import gettext
 from ateliers.people import Standing
 from ateliers.web import sheets
+from ateliers.web.desk.opinions import opinions_of
 from ateliers.web.desk.period import Period, read_period
 from ateliers.web.desk.words import sheet_words
 from ateliers.web.pages import respond
@@ -23,7 +26,8 @@ from ateliers.web.signed_in import DeskRoute, Rule
 
 _COLUMNS = (
     "day", "starts", "ends", "title", "theme", "theme_code", "level", "venue", "commune", "capacity", "booked",
-    "present", "absent", "excused", "to_note", "state",
+    "present", "absent", "excused", "to_note", "opinions",
+    *(f"opinion_{name}" for name in COLUMNS), "state",
 )  # fmt: skip
 
 
@@ -33,7 +37,10 @@ async def see(request: Request, me: Standing) -> Response:
     period = read_period(request.query_params, now)
     found = await figures(me, period.since, period.until, now)
     months = {each.key: date.fromisoformat(f"{each.key}-01") for each in found.by["month"]}
-    return respond(request, "desk/figures.html", period=period, found=found, total=found.total, months=months)
+    return respond(
+        request, "desk/figures.html", period=period, found=found, total=found.total, months=months,
+        opinions=await opinions_of(me, period, now),
+    )  # fmt: skip
 
 
 async def export(request: Request, me: Standing) -> Response:
@@ -52,7 +59,18 @@ async def export(request: Request, me: Standing) -> Response:
 
 async def _cells(me: Standing, period: Period, words: dict[str, str]) -> AsyncIterator[list[list[sheets.Cell]]]:
     async for rows in session_rows(me, period.since, period.until):
-        yield [[cells[column] for column in _COLUMNS] for cells in (_told(row, words) for row in rows)]
+        said = await results.of_sessions(row["id"] for row in rows)
+        told = (_told(row, words) | _opinions(said.get(row["id"])) for row in rows)
+        yield [[cells[column] for column in _COLUMNS] for cells in told]
+
+
+def _opinions(said: results.Said | None) -> dict[str, sheets.Cell]:
+    """The answers of a session; nothing where they are so few that one could guess whose they are."""
+    shown = said is not None and said.shown
+    counts: dict[str, sheets.Cell] = {f"opinion_{name}": "" for name in COLUMNS}
+    if said is None or not shown:
+        return counts | {"opinions": ""}
+    return counts | {f"opinion_{name}": said.counts[name] for name in COLUMNS} | {"opinions": said.people}
 
 
 def _told(row: dict[str, Any], words: dict[str, str]) -> dict[str, sheets.Cell]:

@@ -63,6 +63,13 @@ async def sheet(request: Request, me: Standing, session: Session) -> Response:
     return await _pdf(request, made, f"feuille-{session.id}.pdf")
 
 
+async def feedback_sheet(request: Request, me: Standing, session: Session) -> Response:
+    """The three questions on paper, to be printed as often as people come."""
+    if session.called_off_at is not None:
+        raise CalledOff
+    return await _pdf(request, printouts.feedback_sheet(session, request.app.state.settings), f"avis-{session.id}.pdf")
+
+
 async def flyer(request: Request, me: Standing) -> Response:
     """All one's sessions of a month."""
     month, now = request.path_params["month"], utc_now()
@@ -90,5 +97,6 @@ routes = [
     DeskRoute("/pro/ateliers/{id:int}/imprimer", choose, Rule.RUNS),
     DeskRoute("/pro/ateliers/{id:int}/affiche-{size}.pdf", poster, Rule.RUNS),
     DeskRoute("/pro/ateliers/{id:int}/feuille.pdf", sheet, Rule.RUNS),
+    DeskRoute("/pro/ateliers/{id:int}/avis.pdf", feedback_sheet, Rule.RUNS),
     DeskRoute("/pro/mois/{month}.pdf", flyer, Rule.SIGNED_IN),
 ]

@@ -45,6 +45,10 @@ class Row:
     def phone(self) -> str:
         return phone_words(self.booking.phone) if self.booking.phone else ""
 
+    @property
+    def guest_phone(self) -> str:
+        return phone_words(self.booking.guest_phone) if self.booking.guest_phone else ""
+
 
 async def see(request: Request, me: Standing, session: Session) -> Response:
     """Everyone who has places, with a button for each answer from the session's day on."""

@@ -12,6 +12,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import StopValidation
 
 from ateliers.bookings import Booking, messages
+from ateliers.bookings.booking import WRITTEN_TO
 from ateliers.bookings.messages import TEXT_CHARACTERS, Draft
 from ateliers.database import utc_now
 from ateliers.people import Standing
@@ -124,7 +125,7 @@ async def _page(
     stale: bool = False,
     too_many: bool = False,
 ) -> Response:
-    silent = await Booking.confirmed(session_id=session.id, email="").count()
+    silent = await Booking.confirmed(session_id=session.id).filter(~WRITTEN_TO).count()
     return respond(
         request,
         "desk/write.html",
