@@ -207,7 +207,7 @@ async def test_the_sitemap_is_an_index_of_parts_each_page_once_and_alive(
     monkeypatch.setattr(everything, "PART", 2)
     cast, now = await world.build(), utc_now()
     shown = [await world.session(cast.gueret, cast.workshop, _wall(3 + n)) for n in range(4)]
-    shown.append(await world.session(cast.reunion, cast.workshop, _wall(9), updated_at=now - timedelta(days=2)))
+    shown.append(await world.session(cast.reunion, cast.workshop, _wall(9), moved_at=now - timedelta(days=2)))
     hidden = [
         await world.session(cast.gueret, cast.workshop, _wall(3), private_key="k" * 20),
         await world.session(cast.gueret, cast.workshop, _wall(3), called_off_at=now),
