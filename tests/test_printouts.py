@@ -342,7 +342,7 @@ async def test_a_sheet_of_opinions_is_one_page_with_nine_boxes(cast: world.World
     assert page.size == A4
     for words in (
         "Votre avis, sans votre nom", "Mardi 1er décembre 2026", "1. L’atelier a-t-il répondu à vos attentes ?",
-        "2. Savez-vous faire une chose nouvelle ?", "3. Êtes-vous plus à l’aise, moins stressé ?",
+        "2. Savez-vous faire une chose que vous ne saviez pas faire ?", "3. Êtes-vous plus à l’aise, moins stressé ?",
     ):  # fmt: skip
         assert words in page.text, words
     assert page.text.count("Un peu") == 3

@@ -189,8 +189,8 @@ async def test_a_tablet_s_last_tap_twice_is_once_and_all_skipped_is_none(site: V
     page = await site.get(await _tablet(site, cast, session))
     for answer in ("yes", "yes"):
         page = await _tap(site, page, answer)
-    await _tap(site, page, "yes")
-    await _tap(site, page, "yes")
+    for _ in range(2):
+        assert "Merci, votre réponse est comptée." in (await _tap(site, page, "yes")).text
     assert (await FeedbackTally.get()).people == 1
     page = await site.get(await _tablet(site, cast, session))
     for _ in range(3):

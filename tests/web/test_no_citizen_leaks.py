@@ -66,6 +66,8 @@ async def _planted() -> Planted:
             email=f"zoubiria.leak.{role}@exemple.fr",
             phone=f"+3363998{len(made):04d}",
             beneficiary=f"Beneficiaria {role.title()}leak",
+            guest_email=f"guestia.leak.{role}@exemple.fr",
+            guest_phone=f"+3363997{len(made):04d}",
             needs=f"Needleak {role}",
         )
         join = waiting_list.join if role == "waiting" else bookings.book
@@ -82,7 +84,8 @@ async def _planted() -> Planted:
         }
     secrets |= {
         "name": "Zoubiria", "beneficiary": "Beneficiaria", "needs": "Needleak", "e-mail": "zoubiria.leak",
-        "phone": "63998000", "counsellor's e-mail": cast.amina.email, "counsellor's full name": cast.amina.full_name,
+        "phone": "63998000", "guest's e-mail": "guestia.leak", "guest's phone": "63997000",
+        "counsellor's e-mail": cast.amina.email, "counsellor's full name": cast.amina.full_name,
     }  # fmt: skip
     assert await Booking.filter(session=session).count() == 4
     return Planted(session, secrets)

@@ -118,7 +118,7 @@ async def words_of(session: Session) -> list[str]:
 
 async def words_of_few(me: Standing, since: date, until: date, now: datetime) -> list[Words]:
     """What was written after the sessions of `me` with fewer than LEAST_WORDS answers, by month and theme, where together
-    there were as many, of two sessions at the least. Those with more are not among them: taking them off would tell.
+    there were as many. Those with more are not among them: taking them off would tell.
     """
     mine = hosted_by(me).filter(
         starts_local__gte=since.isoformat(), starts_local__lt=(until + timedelta(days=1)).isoformat(), ends_at__lte=now
@@ -137,6 +137,6 @@ async def words_of_few(me: Standing, since: date, until: date, now: datetime) ->
     return [
         Words(month, theme, tuple(sorted(text for number in numbers for text in texts[number])))
         for (month, theme), numbers in sorted(groups.items())
-        if len(numbers) > 1 and sum(people[number] for number in numbers) >= LEAST_WORDS
+        if sum(people[number] for number in numbers) >= LEAST_WORDS  # so of two sessions at the least
         and any(texts[number] for number in numbers)
     ]  # fmt: skip
