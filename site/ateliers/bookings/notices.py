@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import invites, letters
-from ateliers.bookings import calendars
+from ateliers.bookings import calendars, texting
 from ateliers.bookings.tokens import manage_token
 from ateliers.letters.lines import one_line
 from ateliers.people import Counsellor
@@ -30,6 +30,10 @@ class Post:
 
     settings: Settings
     secret: bytes
+
+    def reaches(self, booking: Booking) -> bool:
+        """Whether a letter or a text gets to this person; else the host phones."""
+        return bool(booking.email) or texting.reachable(booking, self.settings)
 
     async def confirmed(
         self,
@@ -227,7 +231,9 @@ class Post:
         unsubscribe: str = "",
     ) -> bool:
         if not booking.email:
-            return False
+            return await texting.text(
+                tx, template, booking, session, now, settings=self.settings, secret=self.secret, suffix=suffix, words=words
+            )  # fmt: skip
         context = {**self._words(booking, session), **(words or {})}
         return await letters.post(
             tx,

@@ -24,7 +24,7 @@ from tortoise.transactions import in_transaction
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MODELS = ("people", "venues", "workshops", "bookings", "outbox", "limits", "publishing", "webhooks", "alerts")
+MODELS = ("people", "venues", "workshops", "bookings", "outbox", "sms", "limits", "publishing", "webhooks", "alerts")
 _APP = "ateliers"
 _MIGRATION_LOCK = 7_302_014  # any constant of ours: names the PostgreSQL advisory lock that `migrate` takes
 

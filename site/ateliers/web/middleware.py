@@ -115,7 +115,7 @@ def is_desk(path: str) -> bool:
 
 
 def _opens_a_booking(path: str) -> bool:
-    return "/r/" in path or "/alertes/" in path
+    return "/r/" in path or "/s/" in path or "/alertes/" in path
 
 
 class Language:

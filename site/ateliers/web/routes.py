@@ -23,6 +23,7 @@ from ateliers.web import (
     publishing,
     second_factor,
     sign_in,
+    texts,
     tiles,
 )
 
@@ -46,6 +47,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     return [
         *find.routes,
         *book.routes,
+        *texts.routes,
         *alerts.routes,
         *api.routes,
         *publishing.routes,

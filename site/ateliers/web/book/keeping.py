@@ -56,6 +56,7 @@ async def _booking_page(
         booking=booking,
         session=session,
         token=request.path_params["token"],
+        texted=_texted(request, booking),
         qr=Markup(segno.make(link, error="m").svg_inline(border=2, omitsize=True)),  # noqa: S704 - drawn by segno
         link=link,
         new=new,
@@ -70,6 +71,10 @@ async def _booking_page(
         most=min(MOST_SEATS, booking.seats + session.seats_left),
         now=now,
     )
+
+
+def _texted(request: Request, booking: Booking) -> bool:
+    return not booking.email and bool(request.app.state.post.reaches(booking))
 
 
 async def change_places(request: Request) -> Response:
