@@ -13,6 +13,7 @@ from ateliers import i18n, sms
 from ateliers.bookings import Booking
 from ateliers.bookings.texting import TEXTS
 from ateliers.settings import SettingsError, load_settings, resource_dir
+from ateliers.sms import open_gateway
 from ateliers.sms.gsm7 import LONGEST, size
 from ateliers.sms.texts import SITE_CHARACTERS, WIDEST, compose
 from ateliers.venues import Venue
@@ -119,3 +120,13 @@ def test_texts_go_to_mobiles_of_france_alone(number: str, may: bool) -> None:
 def test_invented_people_have_phones_in_a_demonstration() -> None:
     assert sms.may_text("+33639980000", fictional=True)
     assert not sms.may_text("+3363998000000", fictional=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["pigeon:x", "file:", "https+json://", "ovh://service", "ovh://key:secret@service", "http+json://h:0x/",
+     "ovh://key@service?consumer=c"],
+)  # fmt: skip
+def test_a_wrong_gateway_is_named(url: str) -> None:
+    with pytest.raises(ValueError, match=r"names no|only file|number from|write ovh"):
+        open_gateway(url)

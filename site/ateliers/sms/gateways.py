@@ -13,6 +13,7 @@ likes: {"id": …, "status": "delivered" | "failed" | "sent", "reason": …}.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import secrets
@@ -98,7 +99,7 @@ def open_gateway(url: str, *, sender: str = "", callback: str = "") -> Gateway:
     )
     headers = {}
     if user:
-        headers["Authorization"] = aiohttp.BasicAuth(user, password, "utf-8").encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
     elif password:
         headers["Authorization"] = f"Bearer {password}"
     return JsonGateway(address, sender, callback, headers)

@@ -18,13 +18,14 @@ from ateliers.sms.texts import compose
 
 CHANNEL = "sms"
 KEPT = timedelta(days=90)
+KEY_CHARACTERS = 16  # OVHcloud takes 20
 
 
 class TextMessage(Model):
     """One text. Nobody's number is here: that is in the outbox, as long as it keeps letters."""
 
     id = fields.BigIntField(primary_key=True)
-    key = fields.CharField(max_length=16, unique=True)  # our name for it, at the provider's
+    key = fields.CharField(max_length=KEY_CHARACTERS, unique=True)  # our name for it, at the provider's
     group_key = fields.CharField(max_length=80, db_index=True)  # the booking's uid
     sequence = fields.IntField()  # which state of the booking it tells
     kind = fields.CharField(max_length=40)
@@ -69,7 +70,7 @@ async def put(
     Returns False when this very one (`dedupe`) was asked for before.
     """
     text = compose(template, language, title=title, place=place, words=words)
-    key = secrets.token_hex(8)
+    key = secrets.token_hex(KEY_CHARACTERS // 2)
     row = {"group": group, "dedupe": dedupe, "kind": f"sms_{template}", "recipient": number, "channel": CHANNEL}
     if await OutboxMessage.filter(dedupe_key=dedupe).using_db(tx).exists():
         return False

@@ -13,7 +13,7 @@ from datetime import datetime
 from tortoise.expressions import Q
 
 from ateliers.settings import Settings
-from ateliers.sms.messages import TextMessage
+from ateliers.sms.messages import KEY_CHARACTERS, TextMessage
 
 PATH = "/sms/recus"
 _OVH = {
@@ -75,7 +75,10 @@ async def note(receipt: Receipt, now: datetime) -> bool:
     """Write it down; False when we know no such text. Delivered is for good: phones that were off get their texts late."""
     if not receipt.name or "\0" in receipt.name:
         return False
-    named = TextMessage.filter(Q(key=receipt.name) | Q(provider_id=receipt.name))
+    known = Q(provider_id=receipt.name)
+    if len(receipt.name) <= KEY_CHARACTERS:
+        known |= Q(key=receipt.name)
+    named = TextMessage.filter(known)
     if not await named.exists():
         return False
     before = {"delivered": ("waiting", "sent", "failed"), "failed": ("waiting", "sent")}.get(receipt.state)

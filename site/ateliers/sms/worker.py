@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import datetime, timedelta
 
 from ateliers.database import utc_now
 from ateliers.outbox import deliver_due
 from ateliers.settings import Settings
 from ateliers.sms.delivery import SmsTransport
 from ateliers.sms.gateways import Gateway, open_gateway
-from ateliers.sms.messages import CHANNEL, forget
+from ateliers.sms.messages import CHANNEL
 from ateliers.sms.receipts import receipt_url
 
 log = logging.getLogger(__name__)
 EVERY, LONGEST = 1.0, 60.0  # seconds
-FORGET_EVERY = timedelta(hours=6)
 
 
 def gateway_of(settings: Settings) -> Gateway:
@@ -30,12 +28,10 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
     if not settings.sms:
         return
     transport = SmsTransport(gateway_of(settings), settings)
-    forgot_at: datetime | None = None
     troubles = 0
     while not stopping.is_set():
         try:
-            now = utc_now()
-            done = await deliver_due(transport, now, stopping=stopping, channel=CHANNEL)
+            done = await deliver_due(transport, utc_now(), stopping=stopping, channel=CHANNEL)
             if done.unreachable:
                 troubles += 1
                 log.error("no text can leave (%s)", done.unreachable)
@@ -44,9 +40,6 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 continue
             else:
                 troubles = 0
-            if forgot_at is None or now - forgot_at > FORGET_EVERY:
-                forgot_at = now
-                await forget(now)
         except Exception:
             troubles += 1
             log.exception("texts could not be sent: they will be")

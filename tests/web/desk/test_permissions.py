@@ -25,8 +25,8 @@ pytestmark = pytest.mark.anyio
 # Open to anybody, on purpose: what citizens, calendars, maps and monitors ask for. `/r/…` is opened by its token.
 PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*|/tiles/.*|/carte.*|/static"
-    r"|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*"
-    r"|/(integrer|oembed|embed/.*|donnees(/.*)?|ma-reservation|alertes/.*|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
+    r"|/health|/robots\.txt|/\.well-known/.*|/demo/(courrier|sms)(/.*)?|/map/.*"
+    r"|/(integrer|oembed|embed/.*|donnees(/.*)?|ma-reservation|s/\{code\}|sms/recus/\{key\}|alertes/.*|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site|aide)"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found
