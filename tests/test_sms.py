@@ -327,6 +327,20 @@ async def test_who_was_reached_is_not_phoned_and_who_was_not_is() -> None:
     assert len(await hosting.to_be_told(session)) == 3
 
 
+async def test_a_text_tells_its_own_change_alone() -> None:
+    session = await _session()
+    paul, ida = await _book(session), await _book(session, "Ida Roux", phone="+33639980001")
+    await changes.move(session.id, wall=datetime(2026, 12, 9, 14), post=_post(), now=NOW)
+    await TextMessage.filter(kind="moved").update(state="delivered")
+    # What Paul changes himself is no news to him.
+    await bookings.change_seats(paul.id, 2, post=_post(), now=NOW)
+    assert await hosting.to_be_told(session) == []
+    # The next move comes while texts are off: what arrived before told nothing of it.
+    await changes.move(session.id, wall=datetime(2026, 12, 10, 14), post=world.post(), now=NOW + HOUR)
+    assert {each.id for each in await hosting.to_be_told(session)} == {paul.id, ida.id}
+    assert await hosting.told_by_text(session) == []
+
+
 async def test_an_offer_that_never_left_costs_nobody_their_rank() -> None:
     session = await _session(capacity=1)
     post = _post()

@@ -6,7 +6,7 @@ became of each stays in `TextMessage`: without a receipt that says delivered, th
 
 from ateliers.sms.delivery import SmsTransport
 from ateliers.sms.gateways import Gateway, Taken, Text, open_gateway
-from ateliers.sms.messages import CHANNEL, TextMessage, forget, latest, put
+from ateliers.sms.messages import CHANNEL, TextMessage, arrived, forget, latest, put
 from ateliers.sms.numbers import may_text
 from ateliers.sms.receipts import Receipt, Unreadable, note, receipt_key, receipt_url
 from ateliers.sms.worker import gateway_of, run
@@ -20,6 +20,7 @@ __all__ = [
     "Text",
     "TextMessage",
     "Unreadable",
+    "arrived",
     "forget",
     "gateway_of",
     "latest",

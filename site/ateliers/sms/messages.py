@@ -99,6 +99,11 @@ async def latest(groups: Collection[str]) -> dict[str, TextMessage]:
     return {row.group_key: row for row in await rows}
 
 
+async def arrived(tx: TransactionalDBClient, group: str, sequence: int) -> bool:
+    """Whether a text that told this state of the group has been delivered."""
+    return await TextMessage.filter(group_key=group, sequence=sequence, state="delivered").using_db(tx).exists()
+
+
 async def forget(now: datetime) -> int:
     """Delete what is older than `KEPT`; return how many."""
     return await TextMessage.filter(created_at__lt=now - KEPT).delete()

@@ -12,7 +12,7 @@ from ateliers.templating import environment
 SITE_CHARACTERS = 45  # of the site's address: each text holds it, and must still say what it is about
 WIDEST = 2 * EACH_UCS2  # of a language whose letters are not in the alphabet: two parts, never more
 # Septets for the title and for the place, from the most generous on: the first that fits is sent.
-_ROOM = ((60, 40), (50, 34), (42, 28), (36, 24), (30, 20), (24, 16), (20, 12), (16, 0), (12, 0), (0, 0))
+_ROOM = ((60, 40), (48, 34), (36, 32), (28, 28), (22, 28), (20, 20), (20, 12), (16, 0), (12, 0), (0, 0))
 _plain = environment.overlay(autoescape=False)
 
 
