@@ -24,6 +24,7 @@ def settings(**changes: object) -> Settings:
         "site_url": "https://ateliers.example",
         "secret_key": SECRET.decode(),
         "tiles_url": "none",
+        "sms_url": "none",
         "geocoder": "none",
         "mail_from": "inscriptions@ateliers.example",
         "pages_kept": 0,

@@ -40,6 +40,7 @@ COMMANDS = {
         "letters",
         "List the letters that could not be delivered; send one again.",
     ),
+    "sms": ("ateliers.commands.texts", "texts", "Say how texts leave, how many did, and where receipts are awaited."),
     "translations": ("ateliers.commands.translations", "translations", "Update the catalogues of the languages."),
 }
 

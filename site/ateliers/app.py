@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from ateliers import opendata, outbox, retention
+from ateliers import opendata, outbox, retention, sms
 from ateliers.alerts import telling as alerts
 from ateliers.bookings import reminders
 from ateliers.bookings.notices import Post
@@ -37,6 +37,9 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     gazetteer = Gazetteer.open(settings.communes_path)
     outbox.open_transport(settings.mail_url)  # a MAIL_URL that cannot be used stops the start, not the first letter
 
+    if settings.sms:
+        sms.gateway_of(settings)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
@@ -59,6 +62,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     webhooks.run(settings, stopping),
                     alerts.run(settings, app.state.secret, stopping),
                     opendata.run(settings, stopping),
+                    sms.run(settings, stopping),
                 )
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield

@@ -140,6 +140,11 @@ def day_short(moment: datetime, zone: str) -> str:
     return _date(day, _pattern("day", day))
 
 
+def day_brief(moment: datetime, zone: str) -> str:
+    """The day where each sign counts: "mardi 1 déc."."""
+    return _date(_wall(moment, zone).date(), "EEEE d MMM")
+
+
 def day_parts(moment: datetime, zone: str) -> tuple[str, str, str]:
     """For the leaf of a calendar: ("mar.", "1", "déc.")."""
     day = _wall(moment, zone).date()

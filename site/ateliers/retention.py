@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from ateliers import limits, publishing
+from ateliers import limits, publishing, sms
 from ateliers.bookings import retention
 from ateliers.database import utc_now
 from ateliers.feedback import counts, refusing
@@ -27,6 +27,7 @@ async def run(stopping: asyncio.Event) -> None:
             await publishing.forget(utc_now())
             await counts.forget(utc_now())
             await refusing.forget(utc_now())
+            await sms.forget(utc_now())
             if gone.needs or gone.people:
                 log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
         except Exception:

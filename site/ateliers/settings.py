@@ -66,6 +66,15 @@ class Settings(BaseSettings):
         False,
         description="Organiser of new bookings: MAIL_FROM with a secret +tag. Your mail server must deliver such addresses",
     )
+    sms_url: str = Field(
+        "",
+        description="Texts to phones: https+json://user:password@host/path (see ateliers/sms/gateways.py), "
+        "ovh://key:secret@service?consumer=key, file:FOLDER, or none. Empty: none; in DEMO a folder in VAR_DIR",
+    )
+    sms_sender: str = Field(
+        "Ateliers", description="Sender of texts: 3 to 11 letters and digits, agreed with the provider"
+    )
+    sms_budget: int = Field(200, ge=0, description="Texts a day at most; a fifth is kept for what is urgent")
     site_url: str = Field("", description="Public address of the site; by default http://HOST:PORT")
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the server listens on")
@@ -174,6 +183,27 @@ class Settings(BaseSettings):
             raise ValueError("write the one name that begins the header, for example mx.ville.fr")
         return value.lower()
 
+    @field_validator("sms_url")
+    @classmethod
+    def _known_sms(cls, value: str) -> str:
+        if value in {"", "none"}:
+            return value
+        scheme, _, rest = value.partition(":")
+        if scheme not in {"file", "https+json", "http+json", "ovh"}:
+            raise ValueError(f"it starts with {scheme!r}, but only file:, https+json:// and ovh:// are supported")
+        if not rest.strip("/") or (scheme != "file" and not urlsplit(value).hostname):
+            raise ValueError("it names no folder (file:var/sms) or no host")
+        if scheme != "file":
+            _check_port(value)
+        return value
+
+    @field_validator("sms_sender")
+    @classmethod
+    def _sender_name(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9 ]{3,11}", value):
+            raise ValueError("write 3 to 11 letters and digits without accents")
+        return value
+
     @field_validator("site_url", "geocoder")
     @classmethod
     def _web_address(cls, value: str, info: ValidationInfo) -> str:
@@ -236,6 +266,19 @@ class Settings(BaseSettings):
         if given and missing:
             raise ValueError(f"{missing[0]} is missing: ProConnect needs it beside {' and '.join(given)}")
         return self
+
+    @model_validator(mode="after")
+    def _texts_have_room(self) -> Settings:
+        if self.sms and len(self.base_url) > 45:
+            raise ValueError("SITE_URL is too long for texts: with SMS_URL, 45 characters are the most")
+        return self
+
+    @property
+    def sms(self) -> str:
+        """Where texts leave, empty when none do."""
+        if self.sms_url:
+            return "" if self.sms_url == "none" else self.sms_url
+        return f"file:{self.var_dir / 'sms'}" if self.demo else ""
 
     @property
     def base_url(self) -> str:

@@ -125,6 +125,7 @@ def _environment() -> Environment:
     env.filters.update(
         day_words=i18n.day_words,
         day_short=i18n.day_short,
+        day_brief=i18n.day_brief,
         weekday_words=i18n.weekday_words,
         date_words=i18n.date_words,
         month_words=i18n.month_words,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from playwright.sync_api import Page
 
+from ateliers.sms.gateways import FileGateway, Text
 from tests.browser.fair import PHONE, TIRED, WIDE, Fair, Visit
 
 Steps = Callable[[Page, Fair], None]
@@ -150,6 +151,20 @@ def _letter(page: Page, fair: Fair) -> None:
     with page.expect_navigation():
         page.locator("main li a").first.click()
     _unfold(page, fair)
+
+
+def _texted(page: Page, fair: Fair) -> None:
+    """By the worker it would wait for the morning, when the tests run at night."""
+    words = f"Réservé : Café IA, mardi 1 déc. à 14 h, Guéret. Voir ou annuler : {fair.url}/s/0123456789"
+    text = Text("0123456789abcdef", "+33639980000", words, timedelta(hours=1))
+    FileGateway(fair.mail.parent / "sms")._write(text)
+    page.reload()
+
+
+def _wrong_digits(page: Page, fair: Fair) -> None:
+    page.locator("#preuve").fill("13")
+    with page.expect_navigation():
+        page.locator("form button").click()
 
 
 def _wrong_address(page: Page, fair: Fair) -> None:
@@ -296,6 +311,9 @@ STATES = [
     State("open API", "/api"),
     State("open API, English", "/en/api"),
     State("mailbox", "/demo/courrier"),
+    State("phones", "/demo/sms", steps=_texted),
+    State("short link", "/s/0000000000"),
+    State("short link, wrong digits", "/s/0000000000", 404, _wrong_digits),
     State("letter", "/demo/courrier", steps=_letter),
     State("home, English", "/en/"),
     State("results, English", "/en/ateliers?ou=Gu%C3%A9ret"),

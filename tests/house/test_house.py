@@ -140,3 +140,16 @@ def test_the_demonstration_keeps_its_secret(tmp_path: Path) -> None:
     first, second = Settings(var_dir=tmp_path), Settings(var_dir=tmp_path)
     assert first.secret() == second.secret()
     assert len(first.secret()) >= 32
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SMS_URL", "pigeon:hunter2", "https+json://"),
+        ("SMS_URL", "ovh://", "no folder"),
+        ("SMS_SENDER", "l’équipe", "without accents"),
+        ("SMS_BUDGET", "-1", "greater"),
+    ],
+)
+def test_a_wrong_setting_of_texts_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    test_a_wrong_setting_is_named_with_its_reason(monkeypatch, name, value, words)

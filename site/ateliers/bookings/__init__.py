@@ -31,6 +31,7 @@ from ateliers.bookings.booking import (
     refuse_repeated,
 )
 from ateliers.bookings.messages import HostMessage
+from ateliers.bookings.short_links import ShortLink
 from ateliers.database import unit_of_work
 from ateliers.limits import count
 from ateliers.refusals import (
@@ -47,7 +48,7 @@ from ateliers.venues import Venue
 from ateliers.workshops import Session
 
 __all__ = [
-    "MOST_SEATS", "AttendanceMark", "Booking", "HostMessage", "Wish", "book", "by_token", "cancel", "cancel_cycle",
+    "MOST_SEATS", "AttendanceMark", "Booking", "HostMessage", "ShortLink", "Wish", "book", "by_token", "cancel", "cancel_cycle",
     "change_seats", "contact_key", "send_again", "take_back",
 ]  # fmt: skip
 
@@ -259,7 +260,7 @@ async def send_again(booking_id: int, *, post: notices.Post, now: datetime) -> b
 
 async def _send_again(tx: TransactionalDBClient, booking_id: int, post: notices.Post, now: datetime) -> bool:
     booking, session = await held(tx, booking_id, now)
-    if not booking.is_written_to or booking.cancelled_at is not None:
+    if not post.reaches(booking) or booking.cancelled_at is not None:
         return False
     if booking.waiting_since is not None:
         return await waiting_list.told_again(tx, booking, session, post, now)

@@ -18,6 +18,7 @@ from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from ateliers import sms
 from ateliers.bookings.tokens import hashed, manage_token, new_reference
 from ateliers.limits import Limit
 from ateliers.people import Counsellor
@@ -223,6 +224,9 @@ async def held(tx: TransactionalDBClient, booking_id: int, now: datetime) -> tup
     await Session.filter(id=found.session_id).using_db(tx).update(updated_at=now)
     session = await loaded(tx, found.session_id)
     booking = await Booking.get(id=booking_id, using_db=tx)
+    behind = not booking.email and booking.told_sequence < booking.sequence
+    if behind and await sms.arrived(tx, booking.uid, booking.sequence):
+        booking.told_sequence = booking.sequence  # as if phoned: what they change themselves now is no news (`advance`)
     return booking, session
 
 

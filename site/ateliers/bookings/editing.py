@@ -88,27 +88,30 @@ def is_moved(session: Session, change: Change, wall: datetime) -> bool:
     return here != (wall.strftime("%Y-%m-%dT%H:%M"), length, change.terms.venue.id)
 
 
-async def who_is_told(me: Standing, session: Session, change: Change, now: datetime) -> Reach:
+async def who_is_told(me: Standing, session: Session, change: Change, post: Post, now: datetime) -> Reach:
     """What the button would do, without doing it."""
     reach = Reach(await in_scope(me, session, change.scope, now))
     for each in reach.sessions:
         if each.published_at is not None and is_moved(each, change, new_wall(each, session, change.wall)):
             reach.moved.append(each)
-    await _add_people(reach, reach.moved)
+    await _add_people(reach, reach.moved, post)
     return reach
 
 
-async def who_is_told_off(me: Standing, session: Session, scope: str, now: datetime) -> Reach:
+async def who_is_told_off(me: Standing, session: Session, scope: str, post: Post, now: datetime) -> Reach:
     """Whom calling off would reach."""
     reach = Reach(await in_scope(me, session, scope, now))
-    await _add_people(reach, reach.sessions)
+    await _add_people(reach, reach.sessions, post)
     return reach
 
 
-async def _add_people(reach: Reach, sessions: Sequence[Session]) -> None:
+async def _add_people(reach: Reach, sessions: Sequence[Session], post: Post) -> None:
     booked = await Booking.filter(session_id__in=[s.id for s in sessions], cancelled_at__isnull=True).order_by("id")
-    reach.letters = sum(len(booking.readers()) for booking in booked)
-    reach.to_phone = [booking for booking in booked if booking.needs_call]
+    texted = [booking for booking in booked if post.texts(booking)]
+    reach.letters = sum(len(booking.readers()) for booking in booked) + len(texted)
+    reach.to_phone = [
+        booking for booking in booked if booking.guest_phone or not (booking.by_letter or post.texts(booking))
+    ]
 
 
 async def edit(session: Session, change: Change, *, version: int, me: Standing, post: Post, now: datetime) -> Told:

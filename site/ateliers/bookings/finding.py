@@ -29,9 +29,11 @@ async def by_reference(reference: str, name: str) -> Booking | None:
     booking = await Booking.get_or_none(reference=number, forgotten_at__isnull=True)
     if booking is None:
         return None
-    return booking if any(_is(said, plain(known).split()) for known in (booking.name, booking.beneficiary)) else None
+    return (
+        booking if any(said_is(said, plain(known).split()) for known in (booking.name, booking.beneficiary)) else None
+    )
 
 
-def _is(said: list[str], known: list[str]) -> bool:
+def said_is(said: list[str], known: list[str]) -> bool:
     """Every word that was said is in the name, the last one of the name among them."""
     return bool(known) and known[-1] in said and set(said) <= set(known)

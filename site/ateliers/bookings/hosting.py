@@ -11,9 +11,11 @@ from datetime import datetime, time, timedelta
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.expressions import F
 
+from ateliers.bookings import texting
 from ateliers.bookings.booking import NEEDS_CALL, Booking, Wish, loaded
 from ateliers.database import unit_of_work
 from ateliers.refusals import CalledOff, NotFound, NotOpenYet, SessionFull, TooLate
+from ateliers.sms import TextMessage
 from ateliers.workshops import Session
 
 CHANNELS = ("phone", "counter", "walk_in")
@@ -80,18 +82,32 @@ async def take_seats(tx: TransactionalDBClient, session_id: int, wish: Wish, now
 
 async def to_be_told(session: Session) -> list[Booking]:
     """Whom no letter reaches, and whose booking changed: those of a session that was moved or called off, or whose places
-    the host took back. Those told already are among them, as long as nothing has changed since.
+    the host took back. Those told already are among them, as long as nothing has changed since; not those whom a text
+    has reached.
     """
     changed = Booking.filter(NEEDS_CALL, session_id=session.id, sequence__gt=0, forgotten_at__isnull=True)
     rows = await changed.order_by("name", "id")
+    by_text = await texting.reached(rows)
     # Who cancelled by themselves knows, so does who changed their own places (see `advance`); who still waited at the
     # start was promised nothing.
     know = {"citizen", "declined", "ended"}
     return [
         each
         for each in rows
-        if each.cancelled_by not in know and (each.told_at is not None or each.told_sequence < each.sequence)
+        if each.cancelled_by not in know
+        and (each.told_at is not None or each.told_sequence < each.sequence)
+        # A text tells who booked; who comes and left a number is still phoned.
+        and (each.guest_phone or not (each.id in by_text and by_text[each.id].state == "delivered"))
     ]
+
+
+async def told_by_text(session: Session) -> list[tuple[Booking, TextMessage]]:
+    """Whom a text has reached that told of the last change: nobody need phone them."""
+    rows = await Booking.filter(session_id=session.id, email="", sequence__gt=0, forgotten_at__isnull=True).order_by(
+        "name", "id"
+    )
+    by_text = await texting.reached(rows)
+    return [(each, by_text[each.id]) for each in rows if each.id in by_text and by_text[each.id].state == "delivered"]
 
 
 async def told(session: Session, sequences: dict[int, int], now: datetime) -> int:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import invites, letters
-from ateliers.bookings import calendars
+from ateliers.bookings import calendars, texting
 from ateliers.bookings.tokens import answer_tag, manage_token
 from ateliers.letters.lines import one_line
 from ateliers.people import Counsellor
@@ -36,6 +36,14 @@ class Post:
 
     settings: Settings
     secret: bytes
+
+    def reaches(self, booking: Booking) -> bool:
+        """Whether a letter or a text gets to somebody of it; else the host phones."""
+        return booking.is_written_to or self.texts(booking)
+
+    def texts(self, booking: Booking) -> bool:
+        """Whether texts go to who booked, who then has no e-mail."""
+        return texting.reachable(booking, self.settings)
 
     async def confirmed(
         self,
@@ -280,8 +288,15 @@ class Post:
         dedupe: str = "",
         readers: Sequence[Booking] | None = None,
     ) -> bool:
-        """One letter to who booked, one to who comes and has an address; whether any was written."""
+        """A letter to who booked, or a text without an e-mail, and a letter to who comes and has an address.
+
+        True when any was written.
+        """
         written = False
+        if not booking.email and readers is None:
+            written = await texting.text(
+                tx, template, booking, session, now, settings=self.settings, secret=self.secret, suffix=suffix, words=words
+            )  # fmt: skip
         for reader in booking.readers() if readers is None else readers:
             # Two people, two letters: neither holds the other's address.
             own = "" if reader is booking else ":guest"

@@ -58,8 +58,9 @@ async def sweep(post: Post, now: datetime) -> int:
         soon | later
     )
     sent = 0
-    for booking in await wanted.filter(WRITTEN_TO).select_related("session__venue").order_by("session_id", "id"):
-        if due(booking, booking.session.starts_at, booking.session.venue.zone, now):
+    found = wanted.filter(WRITTEN_TO | ~Q(phone="")).select_related("session__venue").order_by("session_id", "id")
+    for booking in await found:
+        if post.reaches(booking) and due(booking, booking.session.starts_at, booking.session.venue.zone, now):
             sent += await unit_of_work(_remind, booking.id, post, now)
     return sent
 
@@ -69,7 +70,7 @@ async def _remind(tx: TransactionalDBClient, booking_id: int, post: Post, now: d
     if booking.state != "confirmed" or session.called_off_at is not None:
         return False
     kind = due(booking, session.starts_at, session.venue.zone, now)  # again: another worker may have been here
-    if not kind:
+    if not kind or not post.reaches(booking):
         return False
     column = "asked_at" if kind == "ask" else "reminded_at"
     await Booking.filter(id=booking.id).using_db(tx).update(**{column: now})

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from tortoise.expressions import Q, Subquery
 
 from ateliers.bookings import Booking, HostMessage
+from ateliers.bookings.short_links import ShortLink
 from ateliers.outbox import OutboxMessage
 from ateliers.workshops import Session
 
@@ -44,6 +45,7 @@ async def forget(now: datetime) -> Forgotten:
     await OutboxMessage.filter(group_key__in=Subquery(due.values("uid"))).update(recipient="", message=None)
     # What was written to them may name them too.
     await HostMessage.filter(long_ended).exclude(text="").update(text="", text_en="")
+    await ShortLink.filter(booking_id__in=Subquery(due.values("id"))).delete()
     people = await due.update(
         name="",
         beneficiary="",

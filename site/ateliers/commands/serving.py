@@ -38,6 +38,8 @@ def banner(settings: Settings) -> list[str]:
     lines = [f"Site      {settings.base_url}/"]
     if settings.demo and settings.mail_url.startswith("maildir:"):
         lines.append(f"Mailbox   {settings.base_url}/demo/courrier")
+    if settings.demo and settings.sms.startswith("file:"):
+        lines.append(f"Phones    {settings.base_url}/demo/sms")
     # Another shell must be told what this one was: the links of its letters would lead to another site.
     usual = {name: Settings.model_fields[name].default for name in ("site_url", "host", "port", "var_dir")}
     given = {name: getattr(settings, name) for name in usual}

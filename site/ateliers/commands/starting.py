@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ateliers import outbox
+from ateliers import outbox, sms
 from ateliers.database import open_database, pending_migrations
 from ateliers.settings import Settings, SettingsError, resource_dir
 from geo.communes import Gazetteer, GazetteerUnreadable
@@ -20,10 +20,17 @@ def check(settings: Settings) -> None:
         outbox.open_transport(settings.mail_url)
     except ValueError as error:
         raise SettingsError(str(error)) from None
+    if settings.sms:
+        try:
+            sms.gateway_of(settings)
+        except ValueError as error:
+            raise SettingsError(f"SMS_URL cannot be used: {error}.") from None
     check_var_dir(settings)
     scheme, _, folder = settings.mail_url.partition(":")
     if scheme == "maildir":
         _check_folder(Path(folder.removeprefix("//")), "MAIL_URL")
+    if settings.sms.startswith("file:"):
+        _check_folder(Path(settings.sms.removeprefix("file:").removeprefix("//")), "SMS_URL")
 
 
 def check_var_dir(settings: Settings) -> None:

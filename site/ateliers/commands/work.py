@@ -8,7 +8,7 @@ import signal
 
 import click
 
-from ateliers import opendata, retention
+from ateliers import opendata, retention, sms
 from ateliers.alerts import telling as alerts
 from ateliers.bookings import addresses, reminders
 from ateliers.bookings.notices import Post
@@ -56,6 +56,7 @@ async def _until_told(settings: Settings) -> None:
                     webhooks.run(settings, stopping),
                     alerts.run(settings, settings.secret(), stopping),
                     opendata.run(settings, stopping),
+                    sms.run(settings, stopping),
                 )
         except DatabaseUnusable as error:
             if sqlite_path(settings.database_url):

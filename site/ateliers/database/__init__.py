@@ -30,6 +30,7 @@ MODELS = (
     "workshops",
     "bookings",
     "outbox",
+    "sms",
     "limits",
     "publishing",
     "webhooks",

@@ -59,11 +59,12 @@ async def put(
     recipient: str,
     message: bytes,
     channel: str = MAIL,
+    at: datetime | None = None,
 ) -> bool:
     """Leave one letter for the worker of its channel, in the transaction `tx` of `database.unit_of_work`.
 
     Returns False, and leaves nothing, when a letter with the same `dedupe` key exists already. Letters of one `group`
-    go in the order in which they were put: hold that group's row (its UPDATE comes first) before you call.
+    go in the order in which they were put: hold that group's row (its UPDATE comes first) before you call. `at`: not before.
     Raises `OutsideTransaction` anywhere else than in that unit of work.
     """
     if tx is None or current_transaction() is not tx:
@@ -72,7 +73,7 @@ async def put(
         return False
     row = OutboxMessage(
         created_at=now, group_key=group, dedupe_key=dedupe, kind=kind, recipient=recipient, message=message,
-        next_attempt_at=now, channel=channel,
+        next_attempt_at=at or now, channel=channel,
     )  # fmt: skip
     # Two transactions may pass the line above together. A unique-key error would spoil the loser's whole transaction
     # on PostgreSQL, its booking included; DO NOTHING only drops the second letter.

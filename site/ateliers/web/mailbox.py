@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -16,9 +17,22 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from ateliers.refusals import NotFound
+from ateliers.web.forms import phone_words
 from ateliers.web.pages import respond
 
 MOST = 50
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One text on somebody's phone."""
+
+    to: str
+    sender: str
+    at: datetime
+    before: str
+    link: str  # a path of this site, empty where the text holds none
+    after: str
 
 
 @dataclass(frozen=True)
@@ -107,8 +121,34 @@ async def _find(request: Request) -> Letter:
     raise NotFound
 
 
+async def phones(request: Request) -> Response:
+    """The texts, newest first, as the phones of the demonstration show them."""
+    scheme, _, path = request.app.state.settings.sms.partition(":")
+    if scheme != "file":
+        raise NotFound
+    texts = await asyncio.to_thread(_read_texts, Path(path), request.app.state.settings.base_url)
+    return respond(request, "mailbox/texts.html", texts=texts)
+
+
+def _read_texts(folder: Path, site: str) -> list[Phone]:
+    files = (
+        sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True) if folder.is_dir() else []
+    )
+    return [_open_text(json.loads(file.read_text(encoding="utf-8")), site) for file in files[:MOST]]
+
+
+def _open_text(told: dict[str, str], site: str) -> Phone:
+    before, here, rest = told["text"].partition(f"{site}/")
+    path, space, after = rest.partition(" ")
+    return Phone(
+        phone_words(told["to"]), told["from"], datetime.fromisoformat(told["at"]), before, f"/{path}" if here else "",
+        space + after,
+    )  # fmt: skip
+
+
 routes = [
     Route("/demo/courrier", inbox),
+    Route("/demo/sms", phones),
     Route("/demo/courrier/{name}", letter),
     Route("/demo/courrier/{name}/html", letter_html),
 ]

@@ -117,7 +117,7 @@ def is_desk(path: str) -> bool:
 
 
 def _opens_a_booking(path: str) -> bool:
-    return "/r/" in path or "/alertes/" in path or "/avis/" in path or "/borne/" in path
+    return any(part in path for part in ("/r/", "/s/", "/alertes/", "/avis/", "/borne/"))
 
 
 class Language:

@@ -24,6 +24,7 @@ from ateliers.web import (
     publishing,
     second_factor,
     sign_in,
+    texts,
     tiles,
 )
 
@@ -47,6 +48,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     return [
         *find.routes,
         *book.routes,
+        *texts.routes,
         *alerts.routes,
         *feedback.routes,
         *api.routes,

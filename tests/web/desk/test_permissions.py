@@ -25,9 +25,9 @@ pytestmark = pytest.mark.anyio
 # Open to anybody, on purpose: what citizens, calendars, maps and monitors ask for. `/r/…` is opened by its token.
 PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*"
-    r"|/tiles/.*|/carte.*|/static|/health|/robots\.txt|/\.well-known/.*|/demo/courrier(/.*)?|/map/.*|/embed/.*|/alertes/.*"
+    r"|/tiles/.*|/carte.*|/static|/health|/robots\.txt|/\.well-known/.*|/demo/(courrier|sms)(/.*)?|/map/.*|/embed/.*|/alertes/.*"
     r"|/(integrer|oembed|donnees(/.*)?|ma-reservation|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site)"
-    r"|/aide|/avis/.*|/borne/.*"
+    r"|/aide|/avis/.*|/borne/.*|/s/\{code\}|/sms/recus/\{key\}"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found

@@ -1,7 +1,8 @@
 """Offers: places held for the first of the line who fit, told by letter or by the host's phone, until they end.
 
-Who has an e-mail address gets an offer by letter. For the others, and near the start, the places are held until the host
-has phoned; when nobody phones in time they go to the next, and who was not phoned stays in line.
+Who has an e-mail address gets an offer by letter, who has a mobile by text (where texts are on). For the others, and near
+the start, the places are held until the host has phoned; when nobody phones in time they go to the next, and who was not
+phoned stays in line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tortoise.expressions import F, Q
 
 from ateliers.bookings.booking import Booking, held, loaded
 from ateliers.bookings.notices import Post
+from ateliers.bookings.texting import missed_offer
 from ateliers.bookings.waiting_list.line import confirm, drop, hold, in_line, locked, refuse_over, release, save
 from ateliers.bookings.waiting_list.windows import SHORTEST, offer_until
 from ateliers.database import unit_of_work
@@ -50,7 +52,7 @@ async def pass_on(tx: TransactionalDBClient, session_id: int, post: Post, now: d
             continue
         free -= booking.seats
         given += 1
-        if booking.is_written_to and until is not None:
+        if post.reaches(booking) and until is not None:
             await _offer(tx, booking, session, until, post, now)
         else:
             booking.offer_expires_at = until or session.starts_at  # for the host, who phones
@@ -152,9 +154,10 @@ async def _lapse(tx: TransactionalDBClient, booking_id: int, post: Post, now: da
     over = session.called_off_at is not None or session.starts_at <= now
     if booking.state != "offered" or booking.has_offer(now) or over:
         return False
-    if booking.offered_at is None:  # nobody phoned: not their fault, they stay on the list
+    # Nobody phoned, or their text never left: not their fault, they stay on the list.
+    if booking.offered_at is None or await missed_offer(booking):
         await release(tx, booking)
-        booking.passed_at = now
+        booking.offered_at, booking.passed_at = None, now
         await save(tx, booking, now)
     else:
         await drop(tx, booking, "lapsed", now)

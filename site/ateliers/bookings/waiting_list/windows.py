@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-MORNING, NIGHT = time(8), time(21)  # on the venue's wall: between NIGHT and MORNING nobody is expected to answer
+from ateliers.bookings.quiet import MORNING, NIGHT, is_quiet
+
 LONGEST, SHORTEST = timedelta(hours=24), timedelta(hours=2)  # of waking time
 NEAR = timedelta(hours=4)  # closer to the start, nothing is offered by itself: the host phones
 ON_THE_WAY = timedelta(hours=1)  # an offer ends this long before the start at the latest: one must still get there
 
-
-def is_quiet(moment: datetime, zone: ZoneInfo) -> bool:
-    """Whether it is night on the wall of `zone`: from 21:00 on, until 8:00."""
-    wall = moment.astimezone(zone).time()
-    return wall >= NIGHT or wall < MORNING
+__all__ = ["MORNING", "NEAR", "NIGHT", "SHORTEST", "after", "is_quiet", "offer_until", "waking"]
 
 
 def waking(start: datetime, end: datetime, zone: ZoneInfo) -> timedelta:

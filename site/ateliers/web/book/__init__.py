@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from ateliers.web.book import asking, finding, keeping, waiting
+from ateliers.web.book import asking, finding, keeping, short, waiting
 
 routes = [
     Route("/ateliers/{session:session}/reserver", asking.ask),
@@ -13,6 +13,8 @@ routes = [
     Route("/ateliers/{session:session}/attente", waiting.send, methods=["POST"]),
     Route(finding.PATH, finding.ask),
     Route(finding.PATH, finding.send, methods=["POST"]),
+    Route("/s/{code}", short.ask),
+    Route("/s/{code}", short.send, methods=["POST"]),
     Route("/r/{token}", keeping.see),
     Route("/r/{token}/places", keeping.change_places, methods=["POST"]),
     Route("/r/{token}/annuler", keeping.ask_cancel),

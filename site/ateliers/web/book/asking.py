@@ -100,7 +100,15 @@ async def _book(
     except AlreadyBooked as already:
         sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
         booking = await Booking.get(id=already.booking_id)
-        return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
+        return respond(
+            request,
+            "book/already.html",
+            409,
+            session=session,
+            booking=booking,
+            sent=sent,
+            texted=state.post.texts(booking),
+        )
     except TooMany as many:
         return _form_page(request, session, form, key, status=429, wait=many.retry_after, dates=dates)
     except SessionFull as full:

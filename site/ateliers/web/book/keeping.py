@@ -59,6 +59,7 @@ async def _booking_page(
         booking=booking,
         session=session,
         token=request.path_params["token"],
+        texted=request.app.state.post.texts(booking),
         qr=Markup(segno.make(link, error="m").svg_inline(border=2, omitsize=True)),  # noqa: S704 - drawn by segno
         link=link,
         new=new,

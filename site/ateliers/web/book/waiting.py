@@ -91,7 +91,15 @@ async def _join(request: Request, session: Session, form: WaitingForm, key: str,
     except AlreadyBooked as already:
         sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
         booking = await Booking.get(id=already.booking_id)
-        return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent)
+        return respond(
+            request,
+            "book/already.html",
+            409,
+            session=session,
+            booking=booking,
+            sent=sent,
+            texted=state.post.texts(booking),
+        )
     except TooMany as many:
         return _form_page(request, session, form, key, status=429, wait=many.retry_after)
     except waiting_list.PlacesLeft:
@@ -157,4 +165,5 @@ async def waiting_page(
         outlook=await waiting_list.outlook(booking, session, now) if waits else None,
         instead=await instead_of(session, now) if session.called_off_at else None,
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in others},
+        texted=request.app.state.post.texts(booking),
     )  # fmt: skip

@@ -166,7 +166,14 @@ async def _page(
 async def ask_cancel(request: Request, me: Standing, session: Session) -> Response:
     """Whose places, and what they will be told: before it is done."""
     booking = await _booked(request, session)
-    return respond(request, "desk/cancel_booking.html", session=session, booking=booking, late=_late(session))
+    return respond(
+        request,
+        "desk/cancel_booking.html",
+        session=session,
+        booking=booking,
+        late=_late(session),
+        texted=request.app.state.post.texts(booking),
+    )
 
 
 async def cancel(request: Request, me: Standing, session: Session) -> Response:
@@ -175,8 +182,10 @@ async def cancel(request: Request, me: Standing, session: Session) -> Response:
     try:
         await bookings.cancel(booking.id, post=request.app.state.post, now=utc_now(), by="host")
     except (TooLate, CalledOff):
-        return respond(request, "desk/cancel_booking.html", 409, session=session, booking=booking, late=True)
-    reached = "annule" if booking.by_letter else "annule_appeler"
+        return respond(
+            request, "desk/cancel_booking.html", 409, session=session, booking=booking, late=True, texted=False
+        )
+    reached = "annule" if booking.by_letter or request.app.state.post.texts(booking) else "annule_appeler"
     return RedirectResponse(url(f"/pro/ateliers/{session.id}/emargement", fait=reached), 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ateliers.bookings import Booking, hosting
+from ateliers.bookings import Booking, hosting, texting
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import NotFound
@@ -19,6 +19,7 @@ from ateliers.workshops import LARGEST_ID, Session
 async def see(request: Request, me: Standing, session: Session) -> Response:
     """Those still to be told, then those told."""
     people = await hosting.to_be_told(session)
+    texts = await texting.reached(people)
     phones = {each.id: [(number, phone_words(number)) for number in _numbers(each)] for each in people}
     return respond(
         request,
@@ -27,6 +28,9 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
         waiting=[each for each in people if each.told_sequence < each.sequence],
         told=[each for each in people if each.told_sequence >= each.sequence],
         phones=phones,
+        texts=texts,
+        by_text=await hosting.told_by_text(session),
+        late=utc_now() - texting.ON_ITS_WAY,
         done=request.query_params.get("fait", ""),
     )
 

@@ -61,7 +61,7 @@ async def send(request: Request, me: Standing, session: Session) -> Response:
     terms = form.terms(venue, session.organisation_id, now)
     change = Change(form.content(session.workshop.module), terms, form.wall, scope)
     if step != "confirmer":
-        reach = await editing.who_is_told(me, session, change, now)
+        reach = await editing.who_is_told(me, session, change, request.app.state.post, now)
         if reach.letters or reach.to_phone:
             return respond(
                 request, "desk/change_check.html", session=session, form=form, venue=venue, reach=reach, change=change,
@@ -132,7 +132,8 @@ async def _call_off_page(
     status: int = 200,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    reaches = [(scope, await editing.who_is_told_off(me, session, scope, now)) for scope in SCOPES]
+    post = request.app.state.post
+    reaches = [(scope, await editing.who_is_told_off(me, session, scope, post, now)) for scope in SCOPES]
     if len(reaches[-1][1].sessions) < 2:
         reaches = reaches[:1]
     instead = (

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
-from ateliers.bookings import Booking, attendance, hosting, waiting_list
+from ateliers.bookings import Booking, attendance, hosting, texting, waiting_list
 from ateliers.bookings.attendance import AttendanceMark, marks_of
 from ateliers.bookings.figures import register_rows
 from ateliers.bookings.retention import NEEDS
@@ -18,6 +18,7 @@ from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import NotFound
 from ateliers.settings import resource_dir
+from ateliers.sms import TextMessage
 from ateliers.templating import fragment, url
 from ateliers.venues.names import plain
 from ateliers.web import sheets
@@ -36,6 +37,7 @@ class Row:
 
     booking: Booking
     marks: list[AttendanceMark]
+    text: TextMessage | None = None  # the last one, where texts go to this person
 
     @property
     def state(self) -> str:
@@ -66,6 +68,7 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
         query=query,
         searchable=len(rows) > SEARCH_FROM or bool(query),
         done=request.query_params.get("fait", ""),
+        texted=request.app.state.post.texts,
         just=next((row for row in rows if str(row.booking.id) == chosen), None),
         waiting=(await waiting_list.how_many([session.id])).get(session.id, 0),
         may_add=bool(hosting.open_channels(session, now)),
@@ -130,7 +133,8 @@ async def as_xlsx(request: Request, me: Standing, session: Session) -> Response:
 async def _rows(session: Session) -> list[Row]:
     booked = await Booking.confirmed(session_id=session.id)
     marks = await marks_of(each.id for each in booked)
-    rows = [Row(each, marks.get(each.id, [])) for each in booked]
+    texts = await texting.reached([each for each in booked if not each.email])
+    rows = [Row(each, marks.get(each.id, []), texts.get(each.id)) for each in booked]
     return sorted(rows, key=lambda row: (plain(row.booking.who_comes), row.booking.id))
 
 

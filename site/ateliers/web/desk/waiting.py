@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ateliers.bookings import Booking, waiting_list
+from ateliers.bookings import Booking, texting, waiting_list
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import CalledOff, Gone, NotFound, SessionFull, TooLate
@@ -22,9 +22,11 @@ NOTICES = {"propose", "accepte", "retire", "complet", "tard"}
 async def see(request: Request, me: Standing, session: Session) -> Response:
     """The list, with whom to phone."""
     done = request.query_params.get("fait", "")
+    waiting = await waiting_list.waiting_for(session.id)
+    texts = await texting.reached([each for each in waiting if not each.email])
     return respond(
         request, "desk/waiting.html", session=session, workshop=session.workshop, venue=session.venue, now=utc_now(),
-        waiting=await waiting_list.waiting_for(session.id), done=done if done in NOTICES else "",
+        waiting=waiting, texts=texts, done=done if done in NOTICES else "",
     )  # fmt: skip
 
 
