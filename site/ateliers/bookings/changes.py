@@ -72,7 +72,7 @@ async def _move(
         rank = await waiting_list.rank_of(booking, tx)
         return await post.waiting_moved(tx, booking, session, now, before=before, rank=rank)
 
-    await _tell(tx, told, now, write)
+    await _tell(tx, told, post, now, write)
     # Another day is another question, and another eve.
     rows = Booking.filter(session_id=session.id, cancelled_at__isnull=True).using_db(tx)
     await rows.update(asked_at=None, reminded_at=None, coming_at=None)
@@ -96,6 +96,7 @@ async def _call_off(tx: TransactionalDBClient, session_id: int, reason: str, pos
     return await _tell(
         tx,
         told,
+        post,
         now,
         lambda booking: post.called_off(tx, booking, session, now, alternatives=alternatives, replacement=replacement),
     )
@@ -129,14 +130,17 @@ async def rebook(booking: Booking, *, post: Post, now: datetime) -> Booking:
 
 
 async def _tell(
-    tx: TransactionalDBClient, told: Told, now: datetime, write: Callable[[Booking], Awaitable[bool]]
+    tx: TransactionalDBClient, told: Told, post: Post, now: datetime, write: Callable[[Booking], Awaitable[bool]]
 ) -> Told:
-    """Write to everyone who has places or waits for some, each invitation one SEQUENCE further; note whom no letter reaches."""
+    """Write to everyone who has places or waits for some, each invitation one SEQUENCE further; note whom nothing reaches."""
     for booking in await _active(tx, told.session.id):
         booking.sequence += 1
-        if await write(booking):
-            told.letters += len(booking.readers())
-        if booking.needs_call:
+        written = await write(booking)
+        texted = written and post.texts(booking)
+        if written:
+            told.letters += len(booking.readers()) + texted
+        # A text tells who booked; who comes and left a number is still phoned.
+        if booking.guest_phone or not (booking.by_letter or texted):
             told.to_phone.append(booking)
     await _bump(tx, told.session.id, now)
     return told

@@ -27,8 +27,9 @@ _READ = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 class ShortLink(Model):
     """That a booking has a short link, and under which hash it is found."""
 
+    id = fields.BigIntField(primary_key=True)
     booking: fields.OneToOneRelation[Booking] = fields.OneToOneField(
-        "ateliers.Booking", related_name="short_link", on_delete=fields.CASCADE, primary_key=True
+        "ateliers.Booking", related_name="short_link", on_delete=fields.CASCADE
     )
     code_hash = fields.CharField(max_length=64, unique=True)
     turn = fields.SmallIntField(default=0)  # once in a thousand million, two bookings fall on the same signs

@@ -14,13 +14,12 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="ShortLink",
             fields=[
+                ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 (
                     "booking",
                     fields.OneToOneField(
                         "ateliers.Booking",
                         source_field="booking_id",
-                        primary_key=True,
-                        db_index=True,
                         db_constraint=True,
                         to_field="id",
                         related_name="short_link",
@@ -34,7 +33,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "short_link",
                 "app": "ateliers",
-                "pk_attr": "booking_id",
+                "pk_attr": "id",
                 "table_description": "That a booking has a short link, and under which hash it is found.",
             },
             bases=["Model"],
