@@ -435,6 +435,18 @@ async def test_an_address_that_the_server_refused_is_wrong_and_a_server_that_ref
     assert ((await again(booking)).bounced_at, (await again(ben)).bounced_at) == (NOW, None)
 
 
+async def test_the_wrong_address_of_who_comes_says_nothing_of_who_booked() -> None:
+    _, booking = await booked(beneficiary="Rosa Petit", guest_email="rosa@exemple.fr")
+    theirs = await OutboxMessage.get(group_key=booking.uid, recipient="rosa@exemple.fr")
+    back = mails.bounce(theirs.message or b"", "rosa@exemple.fr")
+    gone = OutboxMessage.filter(id=theirs.id)
+    await gone.update(sent_at=NOW, next_attempt_at=None, message=None)
+    assert await receive(back, post=post(), now=NOW) is Done.WRONG_ADDRESS
+    await gone.update(sent_at=None, dead_at=NOW, last_error="550 5.1.1 User unknown")
+    assert await addresses.refused_at_once(NOW) == 0
+    assert (await again(booking)).bounced_at is None
+
+
 async def test_the_logs_keep_nobody(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="ateliers")
     _, booking = await booked()

@@ -114,6 +114,15 @@ async def test_order_is_kept_within_a_group_while_one_is_delayed(database: str) 
     assert way.sent == [b"other", b"request", b"cancel"]
 
 
+async def test_one_full_mailbox_keeps_no_letter_of_somebody_else(database: str) -> None:
+    await letter("bk-1", "to who booked", to="slow@example.org")
+    await letter("bk-1", "to who comes", to="rosa@example.org")
+    way = Recorder(trouble={"slow@example.org": [Delayed("451 later")]})
+    assert (await deliver_due(way, NOW)).delayed == 1
+    assert way.sent == [b"to who comes"]
+    assert (await deliver_due(way, NOW + timedelta(minutes=1))).sent == 1
+
+
 async def test_a_dead_letter_blocks_nobody_and_is_listed_with_its_reason(database: str) -> None:
     await letter("bk-1", "request", to="gone@example.org")
     await letter("bk-1", "cancel", to="gone@example.org")

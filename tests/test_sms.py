@@ -327,6 +327,28 @@ async def test_who_was_reached_is_not_phoned_and_who_was_not_is() -> None:
     assert len(await hosting.to_be_told(session)) == 3
 
 
+async def test_who_comes_is_told_beside_the_text() -> None:
+    session = await _session()
+    both = await _book(session, beneficiary="Rosa Petit", guest_email="rosa@example.org")
+    phoned = await _book(session, "Ida Roux", phone="+33639980001", beneficiary="Jo Roux", guest_phone="+33639980009")
+    told = await changes.move(session.id, wall=datetime(2026, 12, 9, 14), post=_post(), now=NOW)
+    assert (told.letters, [each.id for each in told.to_phone]) == (3, [phoned.id])
+    assert await TextMessage.filter(kind="moved").count() == 2
+    letters = await OutboxMessage.filter(channel="mail", group_key=both.uid)
+    assert {each.recipient for each in letters} == {"rosa@example.org"}
+    async with provider() as there:
+        await deliver(texting(there.json_url), NOW)
+    for each in (both, phoned):
+        text = (await reached([await Booking.get(id=each.id)]))[each.id]
+        await arrived(text, NOW)
+    assert [each.id for each in await hosting.to_be_told(session)] == [phoned.id]
+
+
+async def test_a_letter_to_who_comes_is_no_text_to_who_booked() -> None:
+    booking = await _book(await _session(), phone="", beneficiary="Rosa Petit", guest_email="rosa@example.org")
+    assert (_post().reaches(booking), _post().texts(booking)) == (True, False)
+
+
 async def test_a_text_tells_its_own_change_alone() -> None:
     session = await _session()
     paul, ida = await _book(session), await _book(session, "Ida Roux", phone="+33639980001")

@@ -4,9 +4,9 @@
 least once: a row is leased by a conditional UPDATE, sent outside any transaction, then marked. A worker that dies in
 between leaves a lease that runs out, and the letter goes again with the same Message-ID.
 
-Order is strict within a group (a booking): a letter waits while an earlier one of its group is still to be sent. A dead
-letter blocks nobody: whoever never got the invitation must still be told that the session is called off, and calendars
-ignore the cancelling of an event they do not have (RFC 5546 §3.2.5).
+Order is strict within a group (a booking) for each recipient: a letter waits while an earlier one is still to be sent to
+them. A dead letter blocks nobody: whoever never got the invitation must still be told that the session is called off, and
+calendars ignore the cancelling of an event they do not have (RFC 5546 §3.2.5).
 """
 
 from ateliers.outbox.delivery import Delivered, deliver_due

@@ -49,7 +49,7 @@ async def deliver_due(
     stopping: asyncio.Event | None = None,
     channel: str = MAIL,
 ) -> Delivered:
-    """Send up to `limit` letters of a channel that are due at `now`, at most one of each group. Any worker may.
+    """Send up to `limit` letters of a channel that are due at `now`, at most one of each group to a recipient. Any worker may.
 
     Never call it inside a unit of work. Once `stopping` is set, what has not begun is given back at once.
     Raises what the database raises; leases then run out by themselves.

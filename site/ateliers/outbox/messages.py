@@ -30,7 +30,7 @@ class OutboxMessage(Model):
 
     id = fields.BigIntField(primary_key=True)
     created_at = fields.DatetimeField()
-    group_key = fields.CharField(max_length=80)  # order is kept within it
+    group_key = fields.CharField(max_length=80)  # order is kept within it, for each recipient
     dedupe_key = fields.CharField(max_length=160, unique=True)
     kind = fields.CharField(max_length=40)
     channel = fields.CharField(max_length=10, default=MAIL)  # which transport takes it
@@ -64,7 +64,8 @@ async def put(
     """Leave one letter for the worker of its channel, in the transaction `tx` of `database.unit_of_work`.
 
     Returns False, and leaves nothing, when a letter with the same `dedupe` key exists already. Letters of one `group`
-    go in the order in which they were put: hold that group's row (its UPDATE comes first) before you call. `at`: not before.
+    to one recipient go in the order in which they were put: hold that group's row (its UPDATE comes first) before you
+    call. `at`: not before.
     Raises `OutsideTransaction` anywhere else than in that unit of work.
     """
     if tx is None or current_transaction() is not tx:
@@ -82,9 +83,13 @@ async def put(
 
 
 def due(now: datetime, channel: str = MAIL) -> QuerySet[OutboxMessage]:
-    """What may be sent by a channel at `now`: its time has come, nobody holds it, nothing earlier of its group is still to go."""
+    """What may be sent by a channel at `now`: its time has come, nobody holds it, nothing earlier is still to go.
+
+    Earlier: of the same group, to the same recipient. A full mailbox of who booked must not keep the letter of who comes.
+    """
     earlier = RawSQL(
         'CASE WHEN EXISTS (SELECT 1 FROM "outbox_message" "e" WHERE "e"."group_key" = "outbox_message"."group_key"'
+        ' AND "e"."channel" = "outbox_message"."channel" AND "e"."recipient" = "outbox_message"."recipient"'
         ' AND "e"."id" < "outbox_message"."id" AND "e"."next_attempt_at" IS NOT NULL) THEN 1 ELSE 0 END'
     )
     return (
@@ -116,12 +121,13 @@ def dead_letters() -> QuerySet[OutboxMessage]:
 async def retry(message_id: int, now: datetime) -> bool:
     """Give a dead letter a new life from `now`; False when there is no such dead letter.
 
-    Raises `Overtaken` when a later letter of its group has gone out.
+    Raises `Overtaken` when a later letter of its group has gone out to the same recipient.
     """
     row = await OutboxMessage.get_or_none(id=message_id, dead_at__isnull=False)
     if row is None:
         return False
-    if await OutboxMessage.filter(group_key=row.group_key, id__gt=row.id, sent_at__isnull=False).exists():
+    later = OutboxMessage.filter(group_key=row.group_key, channel=row.channel, recipient=row.recipient, id__gt=row.id)
+    if await later.filter(sent_at__isnull=False).exists():
         raise Overtaken
     revived = OutboxMessage.filter(id=message_id, dead_at__isnull=False)
     return await revived.update(dead_at=None, next_attempt_at=now, attempts=0) == 1
