@@ -103,9 +103,8 @@ async def to_be_told(session: Session) -> list[Booking]:
 
 async def told_by_text(session: Session) -> list[tuple[Booking, TextMessage]]:
     """Whom a text has reached that told of the last change: nobody need phone them."""
-    rows = await Booking.filter(session_id=session.id, email="", sequence__gt=0, forgotten_at__isnull=True).order_by(
-        "name", "id"
-    )
+    told = Booking.filter(session_id=session.id, email="", guest_phone="", sequence__gt=0, forgotten_at__isnull=True)
+    rows = await told.order_by("name", "id")
     by_text = await texting.reached(rows)
     return [(each, by_text[each.id]) for each in rows if each.id in by_text and by_text[each.id].state == "delivered"]
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from ateliers import bookings
+from ateliers import bookings, sms
 from ateliers.bookings import Booking, changes, hosting
+from ateliers.bookings.notices import Post
 from ateliers.database import utc_now
+from ateliers.sms import TextMessage
 from tests import world
 from tests.desk import signed_in_as
+from tests.sms_servers import texting
 from tests.visiting import Page, Visitor
 from tests.web.desk.days import in_days
 
@@ -93,3 +97,34 @@ async def test_strangers_and_nonsense(site: Visitor, cast: world.World) -> None:
         assert (await site.post(address, sent)).status == 404
     assert (await site.post(address, {"appele": f"{theirs.id}.1"})).status == 200
     assert (await Booking.get(id=theirs.id)).told_sequence == 0
+
+
+async def test_what_became_of_a_text_is_said_and_who_comes_is_still_to_be_phoned(
+    site: Visitor, cast: world.World, tmp_path: Path
+) -> None:
+    now = utc_now()
+    post = Post(texting(f"file:{tmp_path}"), world.post().secret)
+    session = await world.session(cast.gueret, cast.workshop, in_days(4), counsellor=cast.amina, created_at=now)
+    booked = {}
+    for n, name in enumerate(("Ali Remis", "Bea Partie", "Cleo Refus")):
+        wish = world.wish(name, email="", phone=f"+3363998000{n}")
+        booked[name] = await bookings.book(session.id, wish, post=post, now=now)
+    helped = world.wish(
+        "Dina Aide", email="", phone="+33639980008", beneficiary="Eva Vient", guest_phone="+33639980009"
+    )
+    booked["Dina Aide"] = await bookings.book(session.id, helped, post=post, now=now)
+    told = await changes.move(session.id, wall=in_days(5), post=post, now=now)
+    assert (told.letters, [each.name for each in told.to_phone]) == (4, ["Dina Aide"])
+    last = await sms.latest([each.uid for each in booked.values()])
+    for name, state in (("Ali Remis", "delivered"), ("Cleo Refus", "failed"), ("Dina Aide", "delivered")):
+        await TextMessage.filter(id=last[booked[name].uid].id).update(state=state, state_at=now)
+    await signed_in_as(site, cast.amina)
+    page = await site.get(f"/pro/ateliers/{session.id}/appeler")
+    assert _names(page) == ["Bea Partie", "Cleo Refus", "Eva Vient"]
+    said = {row.xpath(".//h2")[0].text_content(): row.text_content() for row in page.all("//li[.//h2]")}
+    assert "SMS en route" in said["Bea Partie"]
+    assert "SMS non remis : appelez" in said["Cleo Refus"]
+    assert "SMS remis à Dina Aide" in said["Eva Vient"]
+    assert page.all("//a[@href='tel:+33639980009']")
+    assert not page.all("//a[@href='tel:+33639980008']")
+    assert [each.text_content() for each in page.all("//li//h3")] == ["Ali Remis"]

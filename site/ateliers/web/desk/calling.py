@@ -9,6 +9,7 @@ from ateliers.bookings import Booking, hosting, texting
 from ateliers.database import utc_now
 from ateliers.people import Standing
 from ateliers.refusals import NotFound
+from ateliers.sms import TextMessage
 from ateliers.templating import url
 from ateliers.web.forms import phone_words
 from ateliers.web.pages import respond
@@ -20,7 +21,7 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
     """Those still to be told, then those told."""
     people = await hosting.to_be_told(session)
     texts = await texting.reached(people)
-    phones = {each.id: [(number, phone_words(number)) for number in _numbers(each)] for each in people}
+    phones = {each.id: [(number, phone_words(number)) for number in _numbers(each, texts)] for each in people}
     return respond(
         request,
         "desk/call.html",
@@ -35,9 +36,10 @@ async def see(request: Request, me: Standing, session: Session) -> Response:
     )
 
 
-def _numbers(booking: Booking) -> list[str]:
-    """Whom no letter reaches: who comes, then who booked."""
-    booker = "" if booking.email else booking.phone
+def _numbers(booking: Booking, texts: dict[int, TextMessage]) -> list[str]:
+    """Whom no letter and no text reaches: who comes, then who booked."""
+    texted = booking.id in texts and texts[booking.id].state == "delivered"
+    booker = "" if booking.email or texted else booking.phone
     return [number for number in dict.fromkeys((booking.guest_phone, booker)) if number]
 
 
