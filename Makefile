@@ -51,7 +51,7 @@ node_modules/.dev: package-lock.json | $(VENDOR)
 test: $(DEV) node_modules/.dev
 	@$(BIN)/python -m tests.browser.chromium
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -q -n 2 --dist loadscope -m "slow or data"
+	@$(BIN)/pytest -q -n 2 --dist loadscope -m "slow or data or stored"
 
 # Addresses of ours pasted into a real WordPress; installs Debian's, with PHP and MariaDB, where it may.
 test-wordpress: $(DEV) node_modules/.dev
@@ -62,7 +62,7 @@ check: $(DEV) node_modules/.dev
 	@$(BIN)/ruff check --quiet site geo tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
-	@$(BIN)/pytest -q -n 2 -m "not slow and not data"
+	@$(BIN)/pytest -q -n 2 -m "not slow and not data and not stored"
 
 bench: $(DEV) $(VENDOR)
 	@$(BIN)/python -m tests.bench

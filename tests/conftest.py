@@ -15,6 +15,14 @@ from tests.visiting import Visitor, visiting
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What opens the site or a database is for `make test`: `make check` is asked for at every save, and answers in seconds."""
+    for item in items:
+        if {"database_url", "sqlite_template", "communes_file"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.stored)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

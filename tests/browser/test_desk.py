@@ -126,6 +126,6 @@ def test_a_room_brings_its_number_of_places(chromium: Browser, fair: Fair) -> No
         visit.go("/pro/ateliers/nouveau/libre")
         page = visit.page
         expect(page.get_by_label("Nombre de places")).to_have_value("10")
-        expect(page.get_by_label("Les dates")).to_be_hidden()
+        expect(page.get_by_label("Les dates", exact=True)).to_be_hidden()
         page.get_by_label("À des dates choisies").check()
-        expect(page.get_by_label("Les dates")).to_be_visible()
+        expect(page.get_by_label("Les dates", exact=True)).to_be_visible()
