@@ -98,17 +98,7 @@ async def _book(
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
-        sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
-        booking = await Booking.get(id=already.booking_id)
-        return respond(
-            request,
-            "book/already.html",
-            409,
-            session=session,
-            booking=booking,
-            sent=sent,
-            texted=state.post.texts(booking),
-        )
+        return await _already(request, session, already, now)
     except TooMany as many:
         return _form_page(request, session, form, key, status=429, wait=many.retry_after, dates=dates)
     except SessionFull as full:
@@ -183,6 +173,15 @@ def _refusal(session: Session, now: datetime) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     return SessionFull(0) if session.is_full else None
+
+
+async def _already(request: Request, session: Session, already: AlreadyBooked, now: datetime) -> Response:
+    """They have a booking here: send its letter or text again, to its own contact alone."""
+    post = request.app.state.post
+    sent = await bookings.send_again(already.booking_id, post=post, now=now)
+    booking = await Booking.get(id=already.booking_id)
+    texted = post.texts(booking)
+    return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent, texted=texted)
 
 
 async def _refused(

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from wtforms.validators import StopValidation
 
-from ateliers import bookings
 from ateliers.bookings import MOST_SEATS, Booking, waiting_list
 from ateliers.bookings.changes import instead_of
 from ateliers.bookings.tokens import manage_token
@@ -28,7 +27,7 @@ from ateliers.refusals import (
 )  # fmt: skip
 from ateliers.templating import url
 from ateliers.web.addresses import named_session
-from ateliers.web.book.asking import _refused, _wish
+from ateliers.web.book.asking import _already, _refused, _wish
 from ateliers.web.book.form import BookingForm
 from ateliers.web.forms import FORM_MIN_SECONDS, email_meant, form_key_age, new_form_key
 from ateliers.web.pages import respond
@@ -89,17 +88,7 @@ async def _join(request: Request, session: Session, form: WaitingForm, key: str,
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
-        sent = await bookings.send_again(already.booking_id, post=state.post, now=now)
-        booking = await Booking.get(id=already.booking_id)
-        return respond(
-            request,
-            "book/already.html",
-            409,
-            session=session,
-            booking=booking,
-            sent=sent,
-            texted=state.post.texts(booking),
-        )
+        return await _already(request, session, already, now)
     except TooMany as many:
         return _form_page(request, session, form, key, status=429, wait=many.retry_after)
     except waiting_list.PlacesLeft:
