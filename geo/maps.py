@@ -211,7 +211,7 @@ def search_map(
         "attribution": [list(pair) for pair in attribution],
         "here": here and {"at": _lat_lon(here.point), "name": here.name, "km": here.km},
         "views": [{"name": each.name, "at": _lat_lon(each.center), "zoom": each.zoom} for each in views],
-        "labels": {key: labels[key] for key in LABELS},
+        "labels": {key: labels[key] for key in (*LABELS, *_plurals(labels))},
     }
     with stable_ids():
         figure = _figure(SiteMap(assets, label, config, script_url.replace("{digest}", digest)))
@@ -229,8 +229,6 @@ LABELS: tuple[str, ...] = (
     "canvas",  # name of the map itself, with its keys
     "zoom_in", "zoom_out", "move", "north", "south", "west", "east",
     "search_here", "views", "ground_credit",
-    "venues_one", "venues_other",  # "{n} lieux"
-    "sessions_one", "sessions_other",  # "{n} ateliers"
     "venue",  # "{name}, {commune} : {sessions}"
     "group",  # "Groupe de {venues}, {sessions}, agrandir"
     "place",  # "{venues} à la même adresse, {sessions}"
@@ -238,8 +236,16 @@ LABELS: tuple[str, ...] = (
     "nothing", "failed", "retry", "close", "next",
     "hint_touch", "hint_wheel",
 )  # fmt: skip
-"""The words a map needs, in the page's language. Those in braces are filled by the scripts; ``_one`` and ``_other`` are
-plural categories of Unicode CLDR."""
+"""The words a map needs, in the page's language. Those in braces are filled by the scripts."""
+
+COUNTED = ("venues", "sessions")
+"""What the scripts count ("{n} lieux"): with each, ``_`` and a plural category of Unicode CLDR, ``_other`` at least."""
+
+
+def _plurals(labels: Mapping[str, str]) -> Iterator[str]:
+    for what in COUNTED:
+        yield f"{what}_other"
+        yield from (key for key in labels if key.startswith(f"{what}_"))
 
 
 @lru_cache(maxsize=8)

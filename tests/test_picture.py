@@ -74,8 +74,9 @@ def test_any_title_stays_within_its_edges(title: str) -> None:
 
 def test_letters_we_do_not_have_give_way_to_the_theme() -> None:
     spelt = replace(USUAL, title=USUAL.theme)
-    for title in ("Перші кроки", "الخطوات الأولى", "最初の一歩"):
+    for title in ("الخطوات الأولى", "最初の一歩"):
         assert picture.draw(replace(USUAL, title=title)) == picture.draw(spelt)
+    assert picture.draw(replace(USUAL, title="Перші кроки")) != picture.draw(spelt)
     assert picture.draw(replace(USUAL, title=f"{USUAL.theme} ✨")) == picture.draw(spelt)
 
 

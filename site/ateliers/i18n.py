@@ -2,14 +2,18 @@
 
 French is the language of the msgids. Another language is one file, `locale/<code>/LC_MESSAGES/ateliers.po`: read as it
 is, with no compile step. What differs from language to language in a date is a CLDR pattern, and is a msgid too.
+
+In a language written from right to left, what fills a text (a name, a title, a phone number) is mostly French: it is
+put between directional isolates, or "12 rue de la Paix" would begin with its street (Unicode UAX #9 §2.4.2).
 """
 
 from __future__ import annotations
 
 import io
+import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, time
@@ -26,17 +30,25 @@ from babel.messages.pofile import read_po
 LOCALE_DIR = Path(__file__).parent / "locale"
 DEFAULT = "fr"
 MAINLAND = "Europe/Paris"
+_EUROPEAN = {"en": "en_GB", "pt": "pt_PT"}  # day before month; Portuguese as in Portugal
+# https://developers.facebook.com/docs/javascript/internationalization: the names that are taken.
+_OPEN_GRAPH = {
+    "fr": "fr_FR", "en": "en_GB", "es": "es_ES", "pt": "pt_PT", "tr": "tr_TR", "uk": "uk_UA", "ar": "ar_AR",
+}  # fmt: skip
+ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
+_FILLED = re.compile(r"%\(\w+\)s")
 
-WORDS: dict[str, dict[str, str]] = tomllib.loads((LOCALE_DIR / "words.toml").read_text(encoding="utf-8"))
+WORDS: dict[str, dict[str, Any]] = tomllib.loads((LOCALE_DIR / "words.toml").read_text(encoding="utf-8"))
 
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Codes of the languages the site speaks, French first: those with a catalogue."""
-    found = sorted(path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/ateliers.po"))
-    return (DEFAULT, *(code for code in found if code != DEFAULT))
+    """Codes of the languages the site speaks, French first: those with a catalogue, in the order of `words.toml`."""
+    order = [*WORDS["languages"]]
+    found = {path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/ateliers.po")} - {DEFAULT}
+    return (DEFAULT, *sorted(found, key=lambda code: (order.index(code) if code in order else len(order), code)))
 
 
 def current_language() -> str:
@@ -67,10 +79,25 @@ def translations(code: str) -> NullTranslations:
         return NullTranslations()
     with path.open("rb") as handle:
         catalogue = read_po(handle, locale=code)
+    if direction(code) == "rtl":
+        for message in catalogue:
+            message.string = _isolated(message.string or "")
     binary = io.BytesIO()
     write_mo(binary, catalogue)
     binary.seek(0)
     return GNUTranslations(binary)
+
+
+def _isolated(text: str | Sequence[str]) -> str | tuple[str, ...]:
+    """Each place to be filled, between isolates."""
+    if isinstance(text, str):
+        return _FILLED.sub(rf"{ISOLATE}\g<0>{END_OF_ISOLATE}", text)
+    return tuple(_FILLED.sub(rf"{ISOLATE}\g<0>{END_OF_ISOLATE}", form) for form in text)
+
+
+def without_isolates(text: str) -> str:
+    """`text` where each sign is paid for: a text message."""
+    return text.replace(ISOLATE, "").replace(END_OF_ISOLATE, "")
 
 
 def gettext(message: str) -> str:
@@ -101,8 +128,19 @@ def npgettext(context: str, singular: str, plural: str, n: int) -> str:
 
 @cache
 def locale(code: str) -> Locale:
-    """CLDR's data of a language; English is the one of Europe (day before month)."""
-    return Locale.parse({"en": "en_GB"}.get(code, code))
+    """CLDR's data of a language; English and Portuguese are those of Europe."""
+    return Locale.parse(_EUROPEAN.get(code, code))
+
+
+@cache
+def direction(code: str) -> str:
+    """How a language is written: "ltr" or "rtl", as HTML's `dir` says it."""
+    return "rtl" if locale(code).character_order == "right-to-left" else "ltr"
+
+
+def territory_language() -> str:
+    """The current language with the country of its spelling, as Open Graph wants it: "fr_FR", "pt_PT", "ar_AR"."""
+    return _OPEN_GRAPH.get(_language.get(), _language.get())
 
 
 def _date(day: date, pattern: str) -> str:
@@ -142,7 +180,7 @@ def day_short(moment: datetime, zone: str) -> str:
 
 def day_brief(moment: datetime, zone: str) -> str:
     """The day where each sign counts: "mardi 1 déc."."""
-    return _date(_wall(moment, zone).date(), "EEEE d MMM")
+    return _date(_wall(moment, zone).date(), gettext(WORDS["patterns"]["brief"]))
 
 
 def day_parts(moment: datetime, zone: str) -> tuple[str, str, str]:
@@ -158,7 +196,7 @@ def date_words(day: date) -> str:
 
 def month_words(day: date) -> str:
     """The month of a day, with its year: "décembre 2026"."""
-    return _date(day, "LLLL y")
+    return _date(day, gettext(WORDS["patterns"]["month"]))
 
 
 def weekday_words(day: date) -> str:
@@ -223,3 +261,24 @@ def days_until(moment: datetime, now: datetime, zone: str) -> int:
 def map_word(name: str) -> str:
     """A word of the map in the current language."""
     return gettext(WORDS["map"][name])
+
+
+def map_counts() -> dict[str, str]:
+    """What a script says of a number, by word and plural category of CLDR: {"venues_one": "{n} lieu", …}."""
+    code = _language.get()
+    return {
+        f"{name}_{category}": ngettext(singular, plural, n)
+        for name, (singular, plural) in WORDS["counts"].items()
+        for category, n in _examples(code).items()
+    }
+
+
+@cache
+def _examples(code: str) -> dict[str, int]:
+    """A number of each plural category; of those that begin at a million, none."""
+    rule = locale(code).plural_form
+    found: dict[str, int] = {}
+    for n in range(200):
+        found.setdefault(rule(n), n)
+    found.setdefault("other", 0)  # of fractions alone: nothing here counts halves
+    return found

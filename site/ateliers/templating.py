@@ -115,6 +115,8 @@ def _environment() -> Environment:
         json_ld=json_ld,
         current_language=i18n.current_language,
         languages=i18n.languages,
+        direction=lambda code="": i18n.direction(code or i18n.current_language()),
+        territory_language=i18n.territory_language,
         language_names=i18n.WORDS["languages"],
         time_range=i18n.time_range,
         days_until=i18n.days_until,

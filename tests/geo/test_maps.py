@@ -10,7 +10,7 @@ from typing import Any
 import folium
 import pytest
 
-from geo.maps import LABELS, Here, MapAssets, MapParts, View, map_script, search_map, stable_ids
+from geo.maps import COUNTED, LABELS, Here, MapAssets, MapParts, View, map_script, search_map, stable_ids
 from geo.points import Box, Point
 
 ASSETS = MapAssets(
@@ -23,11 +23,13 @@ ASSETS = MapAssets(
 )
 NASTY = """</script><script>alert(1)</script>' onload="x" `${alert(1)}` & é \u2028"""
 
+WORDS = (*LABELS, *(f"{what}_other" for what in COUNTED))
+
 
 def made(**changes: Any) -> MapParts:
     options: dict[str, Any] = {
         "label": "Carte des ateliers",
-        "labels": {key: key for key in LABELS},
+        "labels": {key: key for key in WORDS},
         "view": Box(45.9, 1.5, 46.4, 2.2),
         "clusters": "/api/v1/map?bbox={south},{west},{north},{east}&zoom={zoom}",
         "script_url": "/map/{digest}.js",
@@ -93,7 +95,7 @@ def test_a_new_file_makes_a_new_address() -> None:
 def test_data_stay_data() -> None:
     parts = made(
         label=NASTY,
-        labels=dict.fromkeys(LABELS, NASTY),
+        labels=dict.fromkeys(WORDS, NASTY),
         here=Here(Point(46.17193456, 1.87), NASTY, 20),
         views=[View(NASTY, Point(14.64, -61.02), 10)],
         attribution=[(NASTY, "https://www.ign.fr/")],
@@ -120,7 +122,7 @@ def test_a_box_or_a_centre() -> None:
 
 def test_a_missing_word_is_seen_at_once() -> None:
     with pytest.raises(KeyError, match="close"):
-        made(labels={key: key for key in LABELS if key != "close"})
+        made(labels={key: key for key in WORDS if key != "close"})
 
 
 def test_other_folium_maps_are_left_as_they_are() -> None:

@@ -60,15 +60,17 @@ def french() -> Catalog:
     return catalogue
 
 
-def catalogue_texts() -> Iterator[str]:
-    """The texts of the data files."""
+def catalogue_texts() -> Iterator[str | tuple[str, str]]:
+    """The texts of the data files; a pair where a number decides."""
     for file in (*sorted(modules.CATALOGUE_DIR.glob("*.toml")), *sorted(OPENDATA_DIR.glob("*.toml"))):
         with file.open("rb") as handle:
             for _, _, message, _ in modules.extract_catalogue(handle, [], [], {}):
                 yield message
     yield from (title for titles in SESSIONS["titles"].values() for title in titles)
+    words = tomllib.loads((i18n.LOCALE_DIR / "words.toml").read_text(encoding="utf-8"))
     for table in ("patterns", "phrases", "zones", "map"):
-        yield from tomllib.loads((i18n.LOCALE_DIR / "words.toml").read_text(encoding="utf-8"))[table].values()
+        yield from words[table].values()
+    yield from ((singular, plural) for singular, plural in words["counts"].values())
 
 
 def _is_said(text: str | Sequence[str] | None) -> bool:

@@ -16,9 +16,10 @@ from geo import basemap
 
 _LEAFLET = "leaflet"
 _FONT = "@fontsource-variable/atkinson-hyperlegible-next"
+_CYRILLIC, _ARABIC = "@fontsource-variable/noto-sans", "@fontsource-variable/noto-sans-arabic"
 _ATLAS = "world-atlas"
 _QR = "qr"
-_PACKAGES = (_LEAFLET, _FONT, _ATLAS, _QR)
+_PACKAGES = (_LEAFLET, _FONT, _CYRILLIC, _ARABIC, _ATLAS, _QR)
 
 _COPIES: dict[str, tuple[str, str]] = {
     # in static/vendor: (package, file in it)
@@ -38,6 +39,10 @@ _COPIES: dict[str, tuple[str, str]] = {
         "files/atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
     ),
     "fonts/LICENSE": (_FONT, "LICENSE"),
+    # For what the server draws (PDF, pictures): it may have no font of its own. Browsers have theirs.
+    "fonts/noto-sans-cyrillic-wght-normal.woff2": (_CYRILLIC, "files/noto-sans-cyrillic-wght-normal.woff2"),
+    "fonts/noto-sans-arabic-wght-normal.woff2": (_ARABIC, "files/noto-sans-arabic-arabic-wght-normal.woff2"),
+    "fonts/LICENSE-noto": (_CYRILLIC, "LICENSE"),
     # Reads the tickets where the browser has no BarcodeDetector; a module that imports the other.
     "qr/decode.js": (_QR, "decode.js"),
     "qr/index.js": (_QR, "index.js"),

@@ -39,7 +39,9 @@ NAMESPACES = {
 }
 _EU = "http://publications.europa.eu/resource/authority"
 _IANA = "https://www.iana.org/assignments/media-types"
-_LANGUAGES = {"fr": "FRA", "en": "ENG"}
+_LANGUAGES = {
+    "fr": "FRA", "en": "ENG", "es": "SPA", "pt": "POR", "tr": "TUR", "uk": "UKR", "ar": "ARA",
+}  # fmt: skip
 
 
 def dcat_ap(edition: Edition, settings: Settings) -> Node:

@@ -1,4 +1,4 @@
-"""The picture that goes with a shared link (Open Graph): 1200 × 630 px, PNG, drawn here with Pillow and our own font.
+"""The picture that goes with a shared link (Open Graph): 1200 × 630 px, PNG, drawn here with Pillow and our own fonts.
 
 It says what does not change with every booking, so that the same session is the same bytes.
 """
@@ -18,7 +18,7 @@ from fontTools.svgLib.path import parse_path
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
-from ateliers import modules
+from ateliers import i18n, modules
 from ateliers.letters.lines import one_line
 from ateliers.settings import resource_dir
 from ateliers.templating import environment, fragment
@@ -31,7 +31,13 @@ TITLE_SIZES = range(80, 38, -2)
 # The light tokens of site.css: a picture reads no style sheet.
 PAPER, INK, SOFT, PINE, CARD = "#fbf7f0", "#16263d", "#4b5a70", "#0b5d57", "#ffffff"
 APRICOT, APRICOT_PALE, STOP = "#f2a65a", "#fdeeda", "#9c1f1f"
-_FONTS = ("latin", "latin-ext")
+_FONTS = {
+    name: f"{file}-wght-normal.woff2"
+    for name, file in {
+        "latin": "atkinson-hyperlegible-next-latin", "latin-ext": "atkinson-hyperlegible-next-latin-ext",
+        "cyrillic": "noto-sans-cyrillic",
+    }.items()
+}  # fmt: skip
 _MARK = "M20 32s-9-8.2-9-15a9 9 0 0 1 18 0c0 6.8-9 15-9 15z"  # of logo.svg
 _SMOOTH = 4  # times larger, then shrunk: Pillow draws shapes without smoothing
 
@@ -56,7 +62,14 @@ class Picture:
 
 
 def picture_of(session: Session) -> Picture:
-    """The picture of a session (workshop and venue loaded), in the current language."""
+    """The picture of a session (workshop and venue loaded), in the current language.
+
+    In French where that is written from right to left: Arabic letters join, and need a shaper that Pillow takes from
+    the system if there is one. The same session must be the same bytes everywhere.
+    """
+    if i18n.direction(i18n.current_language()) == "rtl":
+        with i18n.using_language(i18n.DEFAULT):
+            return picture_of(session)
     theme = modules.THEMES[session.workshop.theme]
     text = fragment(
         "printouts/picture.txt",
@@ -88,7 +101,7 @@ def draw(picture: Picture) -> bytes:
     _logo(image, (EDGE, 56), 64)
     _write(pen, (EDGE + 84, 68), picture.brand, 34, 750, INK)
     _disc(image, (WIDTH - EDGE - 200, 56), 200, picture.icon)
-    # What our font cannot spell (Arabic, Ukrainian) would be a row of boxes: the theme says what it is about.
+    # What our fonts cannot spell would be a row of boxes: the theme says what it is about.
     title = _spelt(picture.title) or _spelt(picture.theme) or ""
     size, lines = _fitted(title)
     top = 158
@@ -157,7 +170,7 @@ def _letters(name: str) -> frozenset[int]:
 
 
 def _file(name: str) -> Any:
-    return resource_dir("static") / "vendor" / "fonts" / f"atkinson-hyperlegible-next-{name}-wght-normal.woff2"
+    return resource_dir("static") / "vendor" / "fonts" / _FONTS[name]
 
 
 def _spelt(text: str) -> str | None:
@@ -173,7 +186,7 @@ def _spelt(text: str) -> str | None:
 
 def _runs(text: str) -> Iterator[tuple[str, str]]:
     """The text in pieces of one font each: (name, piece)."""
-    piece, current = "", _FONTS[0]
+    piece, current = "", "latin"
     for char in text:
         name = next((each for each in _FONTS if ord(char) in _letters(each)), current)
         if name != current and piece:

@@ -69,13 +69,17 @@ def size(text: str) -> Size:
     return Size(True, units, 1 if units <= LONGEST_UCS2 else -(-units // EACH_UCS2))
 
 
+def _cost(sign: str) -> int:
+    return 2 if sign in EXTENDED else len(sign.encode("utf-16-be")) // 2
+
+
 def cut(text: str, most: int) -> str:
-    """`text` of the alphabet in at most `most` septets, its end shown as three dots; empty where no word of it fits."""
-    if septets(text) <= most:
+    """`text` in at most `most` units, its end shown as three dots; empty where no word of it fits."""
+    if sum(_cost(sign) for sign in text) <= most:
         return text
     kept, room = "", most - 3
     for sign in text:
-        room -= 2 if sign in EXTENDED else 1
+        room -= _cost(sign)
         if room < 0:
             break
         kept += sign

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ateliers.i18n import gettext, using_language
+from ateliers.i18n import WORDS, gettext, using_language, without_isolates
 from ateliers.sms.gsm7 import EACH_UCS2, LONGEST, cut, normal, size
 from ateliers.templating import environment
 
@@ -23,16 +23,23 @@ def compose(template: str, language: str, *, title: str, place: str, words: Mapp
     when even without them it does not fit: a template is too long, or the site's address is.
     """
     with using_language(language):
-        named, where = normal(gettext(title) if title else ""), normal(place)
+        named, where = " ".join(gettext(title).split()), normal(place)
+        if not _is_wide(language):
+            named = normal(named)
         for most, most_place in _ROOM:
             said = _plain.get_template(f"letters/sms/{template}.txt").render(
                 words, title=cut(named, most), place=cut(where, most_place)
             )
-            text = _in_alphabet(" ".join(said.split()).replace("....", "..."))
+            text = _in_alphabet(" ".join(without_isolates(said).split()).replace("....", "..."))
             measured = size(text)
             if measured.units <= (WIDEST if measured.wide else LONGEST):
                 return text
     raise ValueError(f"the text {template} does not fit one message in {language}")
+
+
+def _is_wide(language: str) -> bool:
+    """Whether a language, as its own name shows, has letters without a likeness in the alphabet: Arabic, Ukrainian."""
+    return any(sign.isalpha() and not normal(sign) for sign in WORDS["languages"].get(language, ""))
 
 
 def _in_alphabet(said: str) -> str:

@@ -13,7 +13,15 @@ from ateliers.database import connection, pending_migrations, utc_now
 from ateliers.web.pages import respond
 from geo.territories import DEPARTMENTS
 
-PAGES = ("accessibilite", "mentions-legales", "donnees-personnelles", "cookies", "plan-du-site", "aide")
+PAGES = (
+    "accessibilite",
+    "mentions-legales",
+    "donnees-personnelles",
+    "cookies",
+    "plan-du-site",
+    "aide",
+    "facile-a-lire",
+)
 PRIVATE = (
     "/r/",
     "/*/r/",

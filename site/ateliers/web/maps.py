@@ -123,7 +123,7 @@ def _map(
     return search_map(
         assets(),
         label=i18n.map_word("label"),
-        labels={name: i18n.map_word(name) for name in LABELS},
+        labels={name: i18n.map_word(name) for name in LABELS} | i18n.map_counts(),
         view=view,
         clusters=f"{url('/api/v1/map')}?{_and(filters)}bbox={_VIEWPORT}&zoom={{zoom}}",
         script_url="/map/{digest}.js",

@@ -85,7 +85,7 @@ class SecurityHeaders:
         if self.secure:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if _is_personal(path):
-            if path.endswith("/reserver"):
+            if _is_booking_form(path):
                 # Not `no-store`: from the confirmation, Back would show the browser's own error (ERR_CACHE_MISS) instead
                 # of what was typed. It is kept by that browser alone, is asked for again at each visit, and goes when the
                 # window closes. The empty form may be read by robots: its canonical page is the session's.
@@ -108,7 +108,11 @@ class SecurityHeaders:
 
 
 def _is_personal(path: str) -> bool:
-    return _opens_a_booking(path) or path.endswith("/reserver") or "/demo/" in path or is_desk(path)
+    return _opens_a_booking(path) or _is_booking_form(path) or "/demo/" in path or is_desk(path)
+
+
+def _is_booking_form(path: str) -> bool:
+    return path.endswith(("/reserver", "/reserver/facile"))
 
 
 def is_desk(path: str) -> bool:

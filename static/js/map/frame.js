@@ -18,12 +18,13 @@ export function siteMap(id) {
     minZoom: 3, maxZoom: 19, maxBounds: [[-65, -220], [75, 220]], maxBoundsViscosity: 0.8,
     zoomAnimation: !reduced, fadeAnimation: !reduced, markerZoomAnimation: !reduced, inertia: !reduced,
   });
-  const plurals = new Intl.PluralRules(document.documentElement.lang || "fr");
-  const numbers = new Intl.NumberFormat(document.documentElement.lang || "fr");
+  const plurals = new Intl.PluralRules(language());
+  const numbers = new Intl.NumberFormat(language());
   let ours = false; // the move under way was not asked for by the visitor
 
   map.site = {
     config, labels, frame, stage, reduced, element, fill,
+    language: language(),
     number: (n) => numbers.format(n),
     count: (what, n) => fill(labels[`${what}_${plurals.select(n)}`] ?? labels[`${what}_other`], { n: numbers.format(n) }),
     say: (text) => { status.textContent = text; },
@@ -50,6 +51,11 @@ export function siteMap(id) {
   new ResizeObserver(() => map.site.quietly(() => map.invalidateSize({ pan: false }))).observe(canvas);
   if (config.here) mark(map, config.here);
   return map;
+}
+
+// Numbers in the digits of the page, whatever those of the country whose language it is.
+function language() {
+  return `${document.documentElement.lang || "fr"}-u-nu-latn`;
 }
 
 function element(name, attributes = {}, ...children) {

@@ -305,7 +305,7 @@ export function viewportMarkers(map) {
 
   // The venue's own clock, as the server wrote it ("2026-12-01T14:00"): no time zone to apply.
   function moment(local) {
-    const words = new Intl.DateTimeFormat(document.documentElement.lang || "fr", {
+    const words = new Intl.DateTimeFormat(map.site.language, {
       weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit", timeZone: "UTC",
     });
     return words.format(new Date(`${local}Z`));

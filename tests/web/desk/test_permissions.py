@@ -27,7 +27,7 @@ PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*"
     r"|/tiles/.*|/carte.*|/static|/health|/robots\.txt|/\.well-known/.*|/demo/(courrier|sms)(/.*)?|/map/.*|/embed/.*|/alertes/.*"
     r"|/(integrer|oembed|donnees(/.*)?|ma-reservation|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site)"
-    r"|/aide|/avis/.*|/borne/.*|/s/\{code\}|/sms/recus/\{key\}"
+    r"|/aide|/facile-a-lire|/avis/.*|/borne/.*|/s/\{code\}|/sms/recus/\{key\}"
 )
 ROLES = ("anonymous", "citizen", "stranger", "host", "cohost", "manager", "coordinator", "admin")
 OWN = {"/pro/mois/{month}.pdf"}  # of one's own sessions alone: nothing to print is not found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from ateliers.web.book import asking, finding, keeping, short, waiting
+from ateliers.web.book import asking, easy, finding, keeping, short, waiting
 
 routes = [
     Route("/ateliers/{session:session}/reserver", asking.ask),
     Route("/ateliers/{session:session}/reserver", asking.send, methods=["POST"]),
+    Route("/ateliers/{session:session}/reserver/facile", easy.ask),
+    Route("/ateliers/{session:session}/reserver/facile", easy.send, methods=["POST"]),
     Route("/ateliers/{session:session}/attente", waiting.ask),
     Route("/ateliers/{session:session}/attente", waiting.send, methods=["POST"]),
     Route(finding.PATH, finding.ask),

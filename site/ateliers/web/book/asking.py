@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -44,7 +45,13 @@ PER_ADDRESS = Limit("book:address", 40, timedelta(hours=1))
 PER_CONTACT = Limit("book:contact", 12, timedelta(days=1))
 
 
-async def _asked(request: Request, now: datetime) -> tuple[Session, list[Session]]:
+class Again(Protocol):
+    """Shows a form anew, with what was typed. `left`: places that there still are; `wait`: seconds to wait."""
+
+    def __call__(self, status: int, *, left: int = 0, wait: int = 0) -> Response: ...
+
+
+async def asked(request: Request, now: datetime) -> tuple[Session, list[Session]]:
     """The session, and the dates that are booked with it: then it counts as full as the fullest of them."""
     session = await named_session(request, now)
     dates = await cycles.dates_of(session, now)
@@ -56,10 +63,10 @@ async def _asked(request: Request, now: datetime) -> tuple[Session, list[Session
 async def ask(request: Request) -> Response:
     """The form."""
     now = utc_now()
-    session, dates = await _asked(request, now)
-    refusal = _refusal(session, now)
+    session, dates = await asked(request, now)
+    refusal = refusal_of(session, now)
     if refusal is not None:
-        return await _refused(request, session, refusal, now)
+        return await refused(request, session, refusal, now)
     form = BookingForm(places=1, qui="moi", contact="email")
     key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
     return _form_page(request, session, form, key, freed="libre" in request.query_params, dates=dates)
@@ -68,7 +75,7 @@ async def ask(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """What the form sends: first to be checked by the person, then to be booked."""
     now = utc_now()
-    session, dates = await _asked(request, now)
+    session, dates = await asked(request, now)
     async with request.form(max_files=0, max_fields=30) as data:
         form, key = BookingForm(data), str(data.get("cle", ""))
         step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
@@ -85,33 +92,39 @@ async def send(request: Request) -> Response:
     if step != "confirmer" or age < FORM_MIN_SECONDS:
         meant = email_meant(form.email.data or "")
         return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant, dates=dates)
-    return await _book(request, session, dates, form, key, now)
+
+    def again(status: int, *, left: int = 0, wait: int = 0) -> Response:
+        return _form_page(request, session, form, key, status=status, left=left, wait=wait, dates=dates)
+
+    return await book(request, session, form, key, now, again=again)
 
 
-async def _book(
-    request: Request, session: Session, dates: list[Session], form: BookingForm, key: str, now: datetime
+async def book(
+    request: Request, session: Session, form: BookingForm, key: str, now: datetime, *, again: Again, easy: bool = False
 ) -> Response:
+    """Book what a valid form says, and go to the booking's page. `again` shows the form where it has to be changed."""
     state = request.app.state
-    wish = _wish(request, form, key)
+    wish = wish_of(request, form, key)
     try:
         booking = await bookings.book(session.id, wish, post=state.post, now=now)
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
-        return await _already(request, session, already, now)
+        return await already_booked(request, session, already, now)
     except TooMany as many:
-        return _form_page(request, session, form, key, status=429, wait=many.retry_after, dates=dates)
+        return again(429, wait=many.retry_after)
     except SessionFull as full:
         if not full.left:
-            return await _refused(request, session, full, now, form=form)
+            return await refused(request, session, full, now, form=form)
         form.places.errors = ["seats_few"]
-        return _form_page(request, session, form, key, status=409, left=full.left, dates=dates)
+        return again(409, left=full.left)
     except (TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
-        return await _refused(request, session, refusal, now, form=form)
-    return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
+        return await refused(request, session, refusal, now, form=form)
+    told = {"nouveau": "1", "facile": "1" if easy else ""}
+    return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", **told), 303)
 
 
-def _wish(request: Request, form: BookingForm, key: str) -> Wish:
+def wish_of(request: Request, form: BookingForm, key: str) -> Wish:
     contact = (form.email.data or "").lower() or form.phone
     guards = [(PER_ADDRESS, client_address(request))]
     if contact:
@@ -167,7 +180,7 @@ def _form_page(
     )
 
 
-def _refusal(session: Session, now: datetime) -> Refusal | None:
+def refusal_of(session: Session, now: datetime) -> Refusal | None:
     try:
         session.refuse_unless_bookable(now)
     except Refusal as refusal:
@@ -175,7 +188,7 @@ def _refusal(session: Session, now: datetime) -> Refusal | None:
     return SessionFull(0) if session.is_full else None
 
 
-async def _already(request: Request, session: Session, already: AlreadyBooked, now: datetime) -> Response:
+async def already_booked(request: Request, session: Session, already: AlreadyBooked, now: datetime) -> Response:
     """They have a booking here: send its letter or text again, to its own contact alone."""
     post = request.app.state.post
     sent = await bookings.send_again(already.booking_id, post=post, now=now)
@@ -184,7 +197,7 @@ async def _already(request: Request, session: Session, already: AlreadyBooked, n
     return respond(request, "book/already.html", 409, session=session, booking=booking, sent=sent, texted=texted)
 
 
-async def _refused(
+async def refused(
     request: Request, session: Session, refusal: Refusal, now: datetime, *, form: BookingForm | None = None
 ) -> Response:
     """No place here: say why, and show the nearest sessions of the same theme that have some."""

@@ -36,8 +36,11 @@ from geo.points import distance_km
 async def see(request: Request) -> Response:
     """The booking's own page: what, when, where, the reference, the ticket to print, what can be changed."""
     booking = await _mine(request)
-    done = request.query_params.get("fait", "")
-    return await _booking_page(request, booking, new="nouveau" in request.query_params, done=done)
+    done, new = request.query_params.get("fait", ""), "nouveau" in request.query_params
+    easy = new and "facile" in request.query_params
+    if easy and booking.state == "confirmed" and _is_coming(booking, utc_now()):
+        return await _easy_page(request, booking)
+    return await _booking_page(request, booking, new=new, done=done)
 
 
 async def _booking_page(
@@ -75,6 +78,20 @@ async def _booking_page(
         distances={other.id: distance_km(session.venue.point, other.venue.point) for other in (*others, *following)},
         most=min(MOST_SEATS, booking.seats + session.seats_left),
         now=now,
+    )
+
+
+async def _easy_page(request: Request, booking: Booking) -> Response:
+    """The end of the easy-to-read steps; the usual page is one link away."""
+    return respond(
+        request,
+        "book/easy_done.html",
+        booking=booking,
+        session=booking.session,
+        dates=[mate.session for mate in await cycles.mates(booking)],
+        token=request.path_params["token"],
+        texted=request.app.state.post.texts(booking),
+        link=request.app.state.post.manage_url(booking),
     )
 
 

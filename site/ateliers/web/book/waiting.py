@@ -27,7 +27,7 @@ from ateliers.refusals import (
 )  # fmt: skip
 from ateliers.templating import url
 from ateliers.web.addresses import named_session
-from ateliers.web.book.asking import _already, _refused, _wish
+from ateliers.web.book.asking import already_booked, refused, wish_of
 from ateliers.web.book.form import BookingForm
 from ateliers.web.forms import FORM_MIN_SECONDS, email_meant, form_key_age, new_form_key
 from ateliers.web.pages import respond
@@ -50,7 +50,7 @@ async def ask(request: Request) -> Response:
     session = await named_session(request, now)
     refusal = _refusal(session, now)
     if refusal is not None:
-        return await _refused(request, session, refusal, now)
+        return await refused(request, session, refusal, now)
     typed = request.query_params.get("places", "")
     seats = int(typed) if typed in {"1", "2", "3", "4"} and int(typed) <= session.capacity else 1
     if session.seats_left >= seats:
@@ -84,11 +84,11 @@ async def send(request: Request) -> Response:
 async def _join(request: Request, session: Session, form: WaitingForm, key: str, now: datetime) -> Response:
     state = request.app.state
     try:
-        booking = await waiting_list.join(session.id, _wish(request, form, key), post=state.post, now=now)
+        booking = await waiting_list.join(session.id, wish_of(request, form, key), post=state.post, now=now)
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
-        return await _already(request, session, already, now)
+        return await already_booked(request, session, already, now)
     except TooMany as many:
         return _form_page(request, session, form, key, status=429, wait=many.retry_after)
     except waiting_list.PlacesLeft:
@@ -97,7 +97,7 @@ async def _join(request: Request, session: Session, form: WaitingForm, key: str,
         form.places.errors = ["seats_never"]
         return _form_page(request, session, form, key, status=422)
     except (SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
-        return await _refused(request, session, refusal, now, form=form)
+        return await refused(request, session, refusal, now, form=form)
     return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", nouveau="1"), 303)
 
 
