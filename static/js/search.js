@@ -73,7 +73,8 @@ if (input) {
   };
 
   input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 150); });
-  input.addEventListener("blur", close);
+  // With what is still on its way: a list that opens behind one's back would cover the button.
+  input.addEventListener("blur", () => { clearTimeout(timer); asked?.abort(); close(); });
   input.addEventListener("keydown", (event) => {
     const open = !list.hidden;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from playwright.sync_api import Page
 
+from ateliers import i18n
 from ateliers.sms.gateways import FileGateway, Text
 from tests.browser.fair import PHONE, TIRED, WIDE, Fair, Visit
 
@@ -68,6 +69,52 @@ def _needs(page: Page, fair: Fair) -> None:
     page.locator("#besoin-pli > summary").click()
 
 
+def _easy(page: Page, fair: Fair, *answers: tuple[str, str]) -> None:
+    """The easy-to-read steps: begin, then answer these questions."""
+    with page.expect_navigation():
+        page.locator("button[value=nom]").click()
+    for name, answer in answers:
+        field = page.locator(f"[name={name}]:not([type=hidden])")
+        if field.first.get_attribute("type") == "radio":
+            page.locator(f"[name={name}][value='{answer}']").check()
+        else:
+            field.fill(answer)
+        with page.expect_navigation():
+            page.locator(".easy form .btn:not(.quiet)").last.click()
+
+
+def _easy_nothing(page: Page, fair: Fair) -> None:
+    _easy(page, fair, ("nom", ""))
+
+
+def _easy_contact(page: Page, fair: Fair) -> None:
+    _easy(page, fair, ("nom", "Zoé Facile"))
+
+
+def _easy_phone(page: Page, fair: Fair) -> None:
+    _easy(page, fair, ("nom", "Zoé Facile"), ("contact", "phone"))
+
+
+def _easy_places(page: Page, fair: Fair) -> None:
+    _easy(page, fair, ("nom", "Zoé Facile"), ("contact", "none"))
+
+
+def _easy_check(page: Page, fair: Fair) -> None:
+    _easy(page, fair, ("nom", "Zoé Facile"), ("contact", "email"), ("email", "zoe@gmial.com"), ("places", "2"))
+
+
+def _easy_done(page: Page, fair: Fair) -> None:
+    email = f"facile-{page.evaluate('document.documentElement.lang')}@exemple.fr"
+    _easy(page, fair, ("nom", "Zoé Facile"), ("contact", "email"), ("email", email), ("places", "1"))
+    page.wait_for_timeout(2000)
+    with page.expect_navigation():
+        page.locator(".easy form .btn:not(.quiet)").last.click()
+
+
+def _tongues(page: Page, fair: Fair) -> None:
+    page.locator(".tongues summary").click()
+
+
 def _group(page: Page, fair: Fair) -> None:
     """Everything that is folded, for somebody else and for several."""
     page.locator("[name=qui][value=autre]").check()
@@ -105,7 +152,7 @@ def _confirm(page: Page) -> None:
 
 
 def _confirmed(page: Page, fair: Fair) -> None:
-    _fill(page, "Zoé État", f"zoe{page.url.count('/en/')}@exemple.fr")
+    _fill(page, "Zoé État", f"zoe-{page.evaluate('document.documentElement.lang')}@exemple.fr")
     _send(page)
     _confirm(page)
 
@@ -131,7 +178,7 @@ def _too_few_left(page: Page, fair: Fair) -> None:
 
 def _map(page: Page, fair: Fair) -> None:
     if page.evaluate("innerWidth") < 1024:  # on a wide screen it opens by itself
-        page.get_by_role("button", name="Afficher la carte").first.click()
+        page.locator("[data-map-open]:visible").first.click()
     page.wait_for_selector(".leaflet-marker-icon[role=button]")
 
 
@@ -259,6 +306,16 @@ STATES = [
     State("check, for somebody and with others", "/ateliers/{open}/reserver", steps=_group_check),
     State("check", "/ateliers/{open}/reserver", steps=_check),
     State("confirmed", "/ateliers/{open}/reserver", steps=_confirmed),
+    State("home, languages", "/", steps=_tongues),
+    State("easy to read", "/facile-a-lire"),
+    State("easy: begin", "/ateliers/{open}/reserver/facile"),
+    State("easy: name, empty", "/ateliers/{open}/reserver/facile", 422, _easy_nothing),
+    State("easy: contact", "/ateliers/{open}/reserver/facile", steps=_easy_contact),
+    State("easy: phone", "/ateliers/{open}/reserver/facile", steps=_easy_phone),
+    State("easy: places", "/ateliers/{open}/reserver/facile", steps=_easy_places),
+    State("easy: check", "/ateliers/{open}/reserver/facile", steps=_easy_check),
+    State("easy: a cycle", "/ateliers/{cycle0}/reserver/facile"),
+    State("easy: done", "/ateliers/{open}/reserver/facile", steps=_easy_done),
     State("already booked", "/ateliers/{booked}/reserver", 409, _already),
     State("too many", "/ateliers/{open}/reserver", 429, _refused_too_many, TIRED),
     State("refused, full", "/ateliers/{full}/reserver", 409),
@@ -364,3 +421,32 @@ STATES = [
     State("open data", "/donnees", steps=_data),
     State("open data, English", "/en/donnees", steps=_data),
 ]
+
+# Of these each foreign language shows its own; Arabic, written from right to left, shows all that citizens see and some
+# of the desk.
+_CORE = {
+    "home, languages", "results", "results, none", "session last place", "session full", "form, every error", "check",
+    "confirmed", "booking", "booking, cancel?", "booking called off", "waiting", "find my booking", "alert", "404", "help",
+    "opinion", "easy: check", "easy: done", "widget, list", "desk: publish", "desk: a session",
+}  # fmt: skip
+_ONCE = {"already booked", "too many", "mailbox", "phones", "letter"}  # what another language would not show again
+
+
+def abroad(code: str) -> list[State]:
+    """The states of a language that is neither French nor English."""
+    everything = i18n.direction(code) == "rtl"
+    desk = {"desk: the week", "desk: choose a workshop", "desk: edit", "desk: waiting list", "desk: opinions"}
+    wanted = [
+        state
+        for state in STATES
+        if not state.name.endswith("English")
+        and state.name not in _ONCE
+        and (state.name in _CORE or (everything and (not state.desk or state.name in desk)))
+    ]
+    return [replace(state, name=f"{state.name}, {code}", path=_spoken(state.path, code)) for state in wanted]
+
+
+def _spoken(path: str, code: str) -> str:
+    if path.startswith("/embed/"):
+        return f"{path}{'&' if '?' in path else '?'}lang={code}"
+    return f"/{code}{path}"

@@ -58,6 +58,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_anyone_can_use_it(chromium: Browser, fair: Fair, saved: Path, state: State) -> None:
+    inspect(chromium, fair, saved, state)
+
+
+def inspect(chromium: Browser, fair: Fair, saved: Path, state: State) -> None:
+    """Reach a state, keep its HTML in `saved`, and look at it on a wide and on a narrow screen, by day and by night."""
     with visiting(chromium, fair, state.size, address=state.address) as visit:
         html = state.reach(visit, fair)
         (saved / f"{re.sub(r'[^a-z0-9]+', '-', state.name.lower())}.html").write_text(html, encoding="utf-8")

@@ -15,7 +15,7 @@ from ateliers.web.etags import answered
 
 MAX_AGE = 3600
 PARTS = {"ateliers": ("session", "/ateliers"), "lieux": ("venue", "/lieux")}  # name of a part -> what, path of a page
-PAGES = ("/", "/ateliers", "/aide", "/api", "/accessibilite", "/plan-du-site")
+PAGES = ("/", "/ateliers", "/aide", "/facile-a-lire", "/api", "/accessibilite", "/plan-du-site")
 _XMLNS = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 Entry = tuple[str, datetime | None]
