@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from ateliers import i18n
 from geo.territories import DEPARTMENTS, time_zone_of
@@ -146,6 +149,71 @@ def test_two_tasks_speak_their_own_language() -> None:
 
     assert asyncio.run(both()) == ("en", "fr")
     assert i18n.current_language() == "fr"
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "brief", "hours"),
+    [
+        ("es", "martes, 1 de diciembre de 2026", "martes 1 dic", "14:00|16:30"),
+        ("pt", "terça-feira, 1 de dezembro de 2026", "terça-feira, 1 dez.", "14h|16h30"),
+        ("tr", "1 Aralık 2026 Salı", "1 Ara Salı", "14:00|16:30"),
+        ("uk", "вівторок, 1 грудня 2026", "вівторок, 1 груд.", "14:00|16:30"),
+        ("ar", "الثلاثاء 1 ديسمبر 2026", "الثلاثاء 1 ديسمبر", "14:00|16:30"),
+    ],
+)
+def test_the_clock_and_the_calendar_of_each_language(language: str, day: str, brief: str, hours: str) -> None:
+    start, end = at("2026-12-01T13:00"), at("2026-12-01T15:30")
+    with i18n.using_language(language):
+        assert i18n.day_words(start, PARIS) == day
+        assert i18n.day_brief(start, PARIS) == brief
+        assert all(hour in plain(i18n.time_range(start, end, PARIS)) for hour in hours.split("|"))
+
+
+def test_what_is_filled_into_arabic_stands_apart() -> None:
+    french = "Réserver : %(title)s"
+    with i18n.using_language("ar"):
+        said = i18n.gettext(french)
+        assert f"{i18n.ISOLATE}%(title)s{i18n.END_OF_ISOLATE}" in said
+        assert i18n.without_isolates(said).count("%(title)s") == 1
+        assert not {i18n.ISOLATE, i18n.END_OF_ISOLATE} & {*i18n.without_isolates(said)}
+    with i18n.using_language("uk"):
+        assert i18n.ISOLATE not in i18n.gettext(french)
+
+
+def test_the_map_counts_as_the_language_does() -> None:
+    categories = {}
+    for code in i18n.languages():
+        with i18n.using_language(code):
+            words = i18n.map_counts()
+        categories[code] = {name.removeprefix("venues_") for name in words if name.startswith("venues_")}
+    assert categories["fr"] == categories["tr"] == {"one", "other"}
+    assert categories["uk"] == {"one", "few", "many", "other"}
+    assert categories["ar"] == {"zero", "one", "two", "few", "many", "other"}
+
+
+def test_directions_and_countries_of_the_languages() -> None:
+    assert {code for code in i18n.languages() if i18n.direction(code) == "rtl"} == {"ar"}
+    assert i18n.languages() == ("fr", "en", "es", "pt", "tr", "uk", "ar")
+    with i18n.using_language("pt"):
+        assert i18n.territory_language() == "pt_PT"
+
+
+@pytest.mark.parametrize("code", [code for code in i18n.languages() if code != "fr"])
+def test_every_text_has_every_form(code: str) -> None:
+    """No empty form of a plural, no placeholder of another text, in any form."""
+    path = i18n.LOCALE_DIR / code / "LC_MESSAGES" / "ateliers.po"
+    for message in read_po(io.BytesIO(path.read_bytes()), locale=code):
+        if not message.id:
+            continue
+        french = {message.id} if isinstance(message.id, str) else {*message.id}
+        forms = [message.string] if isinstance(message.string, str) else [*message.string]
+        known = {name for text in french for name in re.findall(r"%\(\w+\)s|\{\w+\}", text)}
+        for form in forms:
+            assert form, message.id
+            assert {*re.findall(r"%\(\w+\)s|\{\w+\}", form)} <= known, message.id
+            assert re.findall(r"</?\w+", form) == re.findall(r"</?\w+", max(french, key=len)), message.id
+        if code in {"ar", "uk"} and len(max(french, key=len)) > 40 and " " in max(french, key=len):
+            assert any(sign.isalpha() and not sign.isascii() for form in forms for sign in form), message.id
 
 
 def test_one_file_adds_a_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

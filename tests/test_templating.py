@@ -59,3 +59,12 @@ def test_texts_are_escaped_and_what_is_missing_fails() -> None:
 def test_plurals_in_templates() -> None:
     source = "{% trans n=count %}{{ n }} place{% pluralize %}{{ n }} places{% endtrans %}"
     assert [rendered(source, count=n) for n in (0, 1, 2)] == ["0 place", "1 place", "2 places"]
+
+
+def test_what_a_counsellor_wrote_is_marked_as_french_elsewhere() -> None:
+    written = environment.filters["written"]
+    assert written("Atelier <couture>") == "Atelier <couture>"  # the template escapes it
+    with using_language("en"):
+        assert str(written("Atelier <couture>")) == '<bdi lang="fr">Atelier &lt;couture&gt;</bdi>'
+        assert written("Réserver ma place") == "Book my place"
+        assert written("") == ""

@@ -66,6 +66,14 @@ def markdown(text: str) -> Markup:
     return Markup(_markdown.render(text))  # noqa: S704 - HTML in the text is escaped, see `_markdown`
 
 
+def written(text: str) -> str | Markup:
+    """A counsellor's text: translated where it is the catalogue's; else as written, and marked as French (RGAA 8.7)."""
+    said = i18n.gettext(text)
+    if said != text or not text or i18n.current_language() == i18n.DEFAULT:
+        return said
+    return Markup('<bdi lang="fr">{}</bdi>').format(text)
+
+
 def _commonmark() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"html": False}).disable("image")
 
@@ -138,6 +146,7 @@ def _environment() -> Environment:
         number=i18n.number_words,
         markdown=markdown,
         translated=i18n.gettext,
+        written=written,
     )
     return env
 
