@@ -155,7 +155,7 @@ def test_two_tasks_speak_their_own_language() -> None:
     ("language", "day", "brief", "hours"),
     [
         ("es", "martes, 1 de diciembre de 2026", "martes 1 dic", "14:00|16:30"),
-        ("pt", "terça-feira, 1 de dezembro de 2026", "terça-feira, 1 dez.", "14h|16h30"),
+        ("pt", "terça-feira, 1 de dezembro de 2026", "terça-feira, 1 de dez.", "14h|16h30"),
         ("tr", "1 Aralık 2026 Salı", "1 Ara Salı", "14:00|16:30"),
         ("uk", "вівторок, 1 грудня 2026", "вівторок, 1 груд.", "14:00|16:30"),
         ("ar", "الثلاثاء 1 ديسمبر 2026", "الثلاثاء 1 ديسمبر", "14:00|16:30"),
