@@ -113,10 +113,15 @@ def _wishes(cast: world.World, table: Table, post: Post) -> list[tuple[datetime,
         mails = await world.workshop(title="Écrire un e-mail", theme="email")
         await world.session(cast.gueret, mails, datetime(2027, 1, 12, 14), published_at=now, counsellor=cast.amina)
 
-    events.append((published, publish))
+    again = BEGIN + 9 * DAY + 3 * HOUR + timedelta(minutes=4)
+    events += [(published, publish), (again, publish)]
     for email in ("vite@exemple.fr", *(f"voeu{n}@exemple.fr" for n in range(5))):
         table.add(table.look(published, END, zone), email, "alert")
-    table.add(table.look(hour + 7 * DAY, END, zone), "semaine@exemple.fr", "alert")
+    table.add(table.look(again, END, zone), "vite@exemple.fr", "alert")
+    first = table.look(hour + 7 * DAY, END, zone)
+    assert first is not None
+    table.add(first, "semaine@exemple.fr", "alert")
+    table.add(table.look(first + 7 * DAY, END, zone), "semaine@exemple.fr", "alert")
     return events
 
 

@@ -117,18 +117,18 @@ async def test_a_venue_and_a_zone_are_named(site: Visitor) -> None:
     await world.session(cast.gueret, cast.workshop, _wall(3))
     page = await site.get(f"/ateliers?lieu={cast.gueret.id}")
     assert page.h1 == "Ateliers : France services de Guéret"
-    assert "France services de Guéret" in page.document.xpath("string(//summary)")
+    assert "France services de Guéret" in page.document.xpath("string(//main//summary)")
     assert '"view": {"at": [46.1707, 1.8714], "zoom": 12}' in page.all("//*[@data-config]")[0].get("data-config")
     page = await site.get("/ateliers?zone=45,0,47,3")
     assert page.h1 == "Ateliers dans la zone de la carte"
-    assert "Zone de la carte" in page.document.xpath("string(//summary)")
-    assert "Toute la France" not in page.document.xpath("string(//summary)")
+    assert "Zone de la carte" in page.document.xpath("string(//main//summary)")
+    assert "Toute la France" not in page.document.xpath("string(//main//summary)")
 
 
 async def test_a_place_not_found_says_each_sentence_once(site: Visitor) -> None:
     page = await site.get("/ateliers?ou=Zzyzxville")
     assert page.text.count("n’avons pas trouvé") == 1
-    assert "Toute la France" not in page.document.xpath("string(//summary)")
+    assert "Toute la France" not in page.document.xpath("string(//main//summary)")
     assert page.text.count("Écrivez une commune ou un code postal, par exemple") == 1
 
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tortoise.exceptions import DBConnectionError
 
-from ateliers import refusals
+from ateliers import i18n, refusals
+from ateliers.templating import in_language
 from ateliers.web import errors
 from tests.visiting import visiting
 from tests.web.small import small
@@ -55,7 +56,8 @@ async def test_every_error_has_its_page_in_the_language_of_the_visitor(which: st
     assert "hunter2" not in page.response.text
     assert "secret detail" not in page.response.text
     other = page.all("//header//a[@hreflang]/@href")
-    assert other == [f"/{which}" if prefix else f"/en/{which}"]
+    spoken = prefix.strip("/") or "fr"
+    assert other == [in_language(code, f"/{which}") for code in i18n.languages() if code != spoken]
 
 
 @pytest.mark.parametrize("which", ["404", "500", "429"])
