@@ -100,6 +100,11 @@ def without_isolates(text: str) -> str:
     return text.replace(ISOLATE, "").replace(END_OF_ISOLATE, "")
 
 
+def left_to_right(text: str) -> str:
+    """A number with spaces in it, kept in its order in a line written from right to left: a telephone number on paper."""
+    return f"\u2066{text}{END_OF_ISOLATE}" if direction(_language.get()) == "rtl" else text
+
+
 def gettext(message: str) -> str:
     """`message`, French, in the current language."""
     return translations(_language.get()).gettext(message) if message else ""

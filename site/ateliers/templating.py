@@ -147,6 +147,7 @@ def _environment() -> Environment:
         markdown=markdown,
         translated=i18n.gettext,
         written=written,
+        left_to_right=i18n.left_to_right,
     )
     return env
 
