@@ -9,11 +9,8 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from ateliers import opendata, outbox, retention, sms
-from ateliers.alerts import telling as alerts
-from ateliers.bookings import reminders
+from ateliers import opendata, outbox, sms
 from ateliers.bookings.notices import Post
-from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.database import open_database
 from ateliers.openid import Provider
 from ateliers.settings import Settings
@@ -23,7 +20,7 @@ from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
 from ateliers.web.find.pictures import PICTURE_SECONDS, PICTURES_KEPT
 from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
-from ateliers.webhooks import worker as webhooks
+from ateliers.working import rounds_of
 from geo.communes import Gazetteer
 from geo.geocoding import Geocoder
 from geo.tiles import TileCache
@@ -54,16 +51,7 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                 app.state.tiles = await stack.enter_async_context(tiles)
             if with_worker:
                 stopping = asyncio.Event()
-                workers = (
-                    outbox.run_worker(settings, stopping),
-                    retention.run(stopping),
-                    waiting_list.run(app.state.post, stopping),
-                    reminders.run(app.state.post, stopping),
-                    webhooks.run(settings, stopping),
-                    alerts.run(settings, app.state.secret, stopping),
-                    opendata.run(settings, stopping),
-                    sms.run(settings, stopping),
-                )
+                workers = rounds_of(app.state.post, stopping)
                 stack.push_async_callback(_stop, stopping, [asyncio.create_task(each) for each in workers])
             yield
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from ateliers import limits, publishing, sms
@@ -11,6 +10,7 @@ from ateliers.bookings import retention
 from ateliers.database import utc_now
 from ateliers.feedback import counts, refusing
 from ateliers.people import joining, sign_in
+from ateliers.rounds import rounds
 
 log = logging.getLogger(__name__)
 EVERY = 1800.0  # seconds; what is promised for "the day after" is kept to the half hour
@@ -18,19 +18,18 @@ EVERY = 1800.0  # seconds; what is promised for "the day after" is kept to the h
 
 async def run(stopping: asyncio.Event) -> None:
     """Forget what is due, now and every half hour until `stopping`. A database that is away is tried again next time."""
-    while not stopping.is_set():
-        try:
-            gone = await retention.forget(utc_now())
-            await limits.forget(utc_now())
-            await sign_in.forget(utc_now())
-            await joining.forget(utc_now())
-            await publishing.forget(utc_now())
-            await counts.forget(utc_now())
-            await refusing.forget(utc_now())
-            await sms.forget(utc_now())
-            if gone.needs or gone.people:
-                log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
-        except Exception:
-            log.exception("what is due could not be forgotten: it will be tried again")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+
+    async def look() -> None:
+        gone = await retention.forget(utc_now())
+        await limits.forget(utc_now())
+        await sign_in.forget(utc_now())
+        await joining.forget(utc_now())
+        await publishing.forget(utc_now())
+        await counts.forget(utc_now())
+        await refusing.forget(utc_now())
+        await sms.forget(utc_now())
+        if gone.needs or gone.people:
+            log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
+
+    trouble = "what is due could not be forgotten: it will be tried again"
+    await rounds(look, every=EVERY, stopping=stopping, log=log, trouble=trouble)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import io
 import re
 import subprocess
@@ -153,3 +154,23 @@ def test_the_demonstration_keeps_its_secret(tmp_path: Path) -> None:
 )
 def test_a_wrong_setting_of_texts_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
     test_a_wrong_setting_is_named_with_its_reason(monkeypatch, name, value, words)
+
+
+def test_every_round_is_run_wherever_rounds_are_run() -> None:
+    """What is written down as a round, and forgotten in one of two lists, is a letter that nobody gets."""
+    from ateliers.bookings.notices import Post
+    from ateliers.working import rounds_of
+    from tests import world
+
+    source = Path(i18n.__file__).parent
+    written = {
+        path.relative_to(source)
+        for path in source.rglob("*.py")
+        if re.search(r"^async def run(_worker)?\(.*stopping: asyncio\.Event\)", path.read_text(encoding="utf-8"), re.M)
+    } - {Path("inbound/imap.py")}  # a command of its own: `ateliers inbound`
+    rounds = rounds_of(Post(world.settings(), world.SECRET), asyncio.Event())
+    try:
+        assert {Path(each.cr_code.co_filename).relative_to(source) for each in rounds} == written
+    finally:
+        for each in rounds:
+            each.close()

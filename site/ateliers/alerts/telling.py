@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from ateliers.alerts.subscriptions import WARNED, Alert, context, forget
 from ateliers.bookings.waiting_list.windows import is_quiet
 from ateliers.database import unit_of_work, utc_now
 from ateliers.letters import Recipient
+from ateliers.rounds import rounds
 from ateliers.settings import Settings
 from ateliers.workshops import Session
 from geo.territories import DEPARTMENTS, MAINLAND_TIME_ZONE
@@ -91,13 +91,11 @@ async def _warn(tx: TransactionalDBClient, alert: Alert, settings: Settings, sec
 
 async def run(settings: Settings, secret: bytes, stopping: asyncio.Event) -> None:
     """Sweep now and every minute until `stopping`. A database that is away is tried again next time."""
-    while not stopping.is_set():
-        try:
-            told = await sweep(settings, secret, utc_now())
-            told += await demand.sweep(settings, utc_now())
-            if told:
-                log.info("%d letters of alerts", told)
-        except Exception:
-            log.exception("alerts could not be told: they will be")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+
+    async def look() -> None:
+        told = await sweep(settings, secret, utc_now())
+        told += await demand.sweep(settings, utc_now())
+        if told:
+            log.info("%d letters of alerts", told)
+
+    await rounds(look, every=EVERY, stopping=stopping, log=log, trouble="alerts could not be told: they will be")

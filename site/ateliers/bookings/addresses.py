@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from tortoise.expressions import Subquery
 from ateliers import letters, outbox
 from ateliers.bookings.booking import Booking
 from ateliers.database import utc_now
+from ateliers.rounds import rounds
 from ateliers.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,9 @@ async def refused_at_once(now: datetime) -> int:
 
 async def run(stopping: asyncio.Event) -> None:
     """Look every minute until `stopping`. A database that is away is tried again next time."""
-    while not stopping.is_set():
-        try:
-            if wrong := await refused_at_once(utc_now()):
-                log.warning("%d addresses are wrong", wrong)
-        except Exception as error:
-            log.error("wrong addresses cannot be noted (%s): they will be", type(error).__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+
+    async def look() -> None:
+        if wrong := await refused_at_once(utc_now()):
+            log.warning("%d addresses are wrong", wrong)
+
+    await rounds(look, every=EVERY, stopping=stopping, log=log, trouble="wrong addresses cannot be noted: they will be")

@@ -5,7 +5,6 @@ who booked too late for that. By day on the venue's wall, each once, none when i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from ateliers.bookings.waiting_list.line import how_many, refuse_over
 from ateliers.bookings.waiting_list.windows import is_quiet
 from ateliers.database import unit_of_work, utc_now
 from ateliers.refusals import Gone
+from ateliers.rounds import rounds
 
 log = logging.getLogger(__name__)
 EVERY = 60.0  # seconds
@@ -101,11 +101,9 @@ async def stop(booking_id: int, now: datetime) -> None:
 
 async def run(post: Post, stopping: asyncio.Event) -> None:
     """Sweep now and every minute until `stopping`. A database that is away is tried again next time."""
-    while not stopping.is_set():
-        try:
-            if sent := await sweep(post, utc_now()):
-                log.info("%d reminders", sent)
-        except Exception:
-            log.exception("nobody could be reminded: they will be")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+
+    async def look() -> None:
+        if sent := await sweep(post, utc_now()):
+            log.info("%d reminders", sent)
+
+    await rounds(look, every=EVERY, stopping=stopping, log=log, trouble="nobody could be reminded: they will be")

@@ -8,17 +8,11 @@ import signal
 
 import click
 
-from ateliers import opendata, retention, sms
-from ateliers.alerts import telling as alerts
-from ateliers.bookings import addresses, reminders
 from ateliers.bookings.notices import Post
-from ateliers.bookings.waiting_list import worker as waiting_list
 from ateliers.commands.starting import check
 from ateliers.database import DatabaseUnusable, open_database, sqlite_path
-from ateliers.feedback import thanks
-from ateliers.outbox import run_worker
 from ateliers.settings import Settings, load_settings
-from ateliers.webhooks import worker as webhooks
+from ateliers.working import rounds_of
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +40,7 @@ async def _until_told(settings: Settings) -> None:
         try:
             async with open_database(settings.database_url):
                 log.info("delivering letters")
-                await asyncio.gather(
-                    run_worker(settings, stopping),
-                    retention.run(stopping),
-                    waiting_list.run(post, stopping),
-                    reminders.run(post, stopping),
-                    addresses.run(stopping),
-                    thanks.run(post, stopping),
-                    webhooks.run(settings, stopping),
-                    alerts.run(settings, settings.secret(), stopping),
-                    opendata.run(settings, stopping),
-                    sms.run(settings, stopping),
-                )
+                await asyncio.gather(*rounds_of(post, stopping))
         except DatabaseUnusable as error:
             if sqlite_path(settings.database_url):
                 raise  # a file does not come back by waiting

@@ -7,7 +7,6 @@ the last of the dates that one has.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from ateliers.bookings.waiting_list.windows import is_quiet
 from ateliers.database import unit_of_work, utc_now
 from ateliers.feedback import refusing
 from ateliers.feedback.tokens import new_letter_token, refusal_key, refusal_token
+from ateliers.rounds import rounds
 from ateliers.workshops import Session
 
 log = logging.getLogger(__name__)
@@ -102,11 +102,9 @@ async def _comes_again(tx: TransactionalDBClient, booking: Booking, session: Ses
 
 async def run(post: Post, stopping: asyncio.Event) -> None:
     """Sweep now and every minute until `stopping`. A database that is away is tried again next time."""
-    while not stopping.is_set():
-        try:
-            if sent := await sweep(post, utc_now()):
-                log.info("%d letters of thanks", sent)
-        except Exception:
-            log.exception("nobody could be thanked: they will be")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+
+    async def look() -> None:
+        if sent := await sweep(post, utc_now()):
+            log.info("%d letters of thanks", sent)
+
+    await rounds(look, every=EVERY, stopping=stopping, log=log, trouble="nobody could be thanked: they will be")

@@ -23,6 +23,7 @@ from ateliers.bookings.notices import Post
 from ateliers.database import utc_now
 from ateliers.inbound import Done, receive
 from ateliers.inbound.reading import MOST_BYTES
+from ateliers.rounds import pause
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -143,18 +144,17 @@ async def poll(mailbox: Mailbox, post: Post) -> int:
 
 async def run(post: Post, stopping: asyncio.Event) -> None:
     """Look now and every minute until `stopping`; a little later each time while the server is away."""
-    mailbox, pause = Mailbox(post.settings.inbound_imap), EVERY
+    mailbox, seconds = Mailbox(post.settings.inbound_imap), EVERY
     while not stopping.is_set():
         try:
             read = await poll(mailbox, post)
-            pause = EVERY
+            seconds = EVERY
             if read:
                 log.info("%d messages of the mailbox were looked at", read)
         except MailboxUnusable as error:
-            pause = min(pause * 2, LONGEST_PAUSE)
-            log.error("the mailbox cannot be read (%s); next try in %.0f s", error, pause)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), pause)
+            seconds = min(seconds * 2, LONGEST_PAUSE)
+            log.error("the mailbox cannot be read (%s); next try in %.0f s", error, seconds)
+        await pause(stopping, seconds)
 
 
 async def _in_thread(work: Callable[..., T], *args: Any, **more: Any) -> T:

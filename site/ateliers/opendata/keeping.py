@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from types import TracebackType
 from ateliers.database import utc_now
 from ateliers.opendata.editions import Edition, current, making_alone
 from ateliers.opendata.making import Stopped, fingerprint, home_of, make
+from ateliers.rounds import pause
 from ateliers.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """The worker's part: make what is due, now and every ten minutes, until `stopping`."""
     while not stopping.is_set():
         await _attempt(settings, utc_now(), lambda: not stopping.is_set())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), EVERY)
+        await pause(stopping, EVERY)
 
 
 async def _attempt(settings: Settings, now: datetime, go_on: Callable[[], bool]) -> None:

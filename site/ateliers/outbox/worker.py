@@ -10,6 +10,7 @@ from ateliers.database import utc_now
 from ateliers.outbox.delivery import deliver_due
 from ateliers.outbox.messages import purge
 from ateliers.outbox.transports import open_transport
+from ateliers.rounds import pause
 from ateliers.settings import Settings
 
 POLL_SECONDS = 0.3
@@ -29,7 +30,7 @@ async def run_worker(settings: Settings, stopping: asyncio.Event) -> None:
     troubles = 0
     purged_at: datetime | None = None
     while not stopping.is_set():
-        pause = POLL_SECONDS
+        seconds = POLL_SECONDS
         try:
             done = await deliver_due(transport, utc_now(), stopping=stopping)
             if done.unreachable:
@@ -40,7 +41,7 @@ async def run_worker(settings: Settings, stopping: asyncio.Event) -> None:
                     log.warning("letters leave again")
                 troubles = 0
                 if not done.idle:
-                    pause = 0.0  # the next letter of a group is due as soon as the one before it has gone
+                    seconds = 0.0  # the next letter of a group is due as soon as the one before it has gone
             if purged_at is None or utc_now() - purged_at > PURGE_EVERY:
                 purged_at = utc_now()
                 await purge(purged_at)
@@ -49,17 +50,9 @@ async def run_worker(settings: Settings, stopping: asyncio.Event) -> None:
             troubles += 1
             log.error("the outbox cannot be read (%s); next try in %.0f s", type(error).__name__, _pause(troubles))
         if troubles:
-            pause = _pause(troubles)
-        await _sleep(stopping, pause)
+            seconds = _pause(troubles)
+        await pause(stopping, seconds)
 
 
 def _pause(troubles: int) -> float:
     return min(0.5 * 2.0 ** min(troubles, 10), LONGEST_PAUSE)
-
-
-async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        return

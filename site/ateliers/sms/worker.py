@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from ateliers.database import utc_now
 from ateliers.outbox import deliver_due
+from ateliers.rounds import pause
 from ateliers.settings import Settings
 from ateliers.sms.delivery import SmsTransport
 from ateliers.sms.gateways import Gateway, open_gateway
@@ -43,5 +43,4 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         except Exception:
             troubles += 1
             log.exception("texts could not be sent: they will be")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), min(EVERY * 2.0 ** min(troubles, 6), LONGEST))
+        await pause(stopping, min(EVERY * 2.0 ** min(troubles, 6), LONGEST))

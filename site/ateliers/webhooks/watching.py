@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import logging
@@ -147,9 +145,3 @@ async def _keep(
 async def forget(now: datetime) -> int:
     """Delete what was told of sessions that are over; how many."""
     return await WebhookState.filter(session__starts_at__lte=now - OVER).delete()
-
-
-async def wait(stopping: asyncio.Event, seconds: float) -> None:
-    """Until `stopping`, or so long."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)

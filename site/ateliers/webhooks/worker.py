@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from ateliers.database import utc_now
 from ateliers.outbox import deliver_due
+from ateliers.rounds import pause
 from ateliers.settings import Settings
 from ateliers.webhooks.delivery import WebhookTransport
-from ateliers.webhooks.watching import CHANNEL, forget, look_at_all, wait
+from ateliers.webhooks.watching import CHANNEL, forget, look_at_all
 
 log = logging.getLogger(__name__)
 EVERY = 2.0  # seconds
@@ -33,4 +34,4 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 await forget(now)
         except Exception:
             log.exception("webhooks could not be told: they will be")
-        await wait(stopping, EVERY)
+        await pause(stopping, EVERY)
