@@ -64,6 +64,7 @@ check: $(DEV) node_modules/.dev
 	@$(BIN)/lint-imports --no-cache > $(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
 	@$(BIN)/pytest -q -n 2 -m "not slow and not data and not stored"
 
+# A tenth of the country on SQLite, some minutes. All of it: make bench SCALE=1 DATABASES="sqlite postgresql" (see docs/performance.md).
 bench: $(DEV) $(VENDOR)
 	@$(BIN)/python -m tests.bench
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +58,72 @@ class Cluster:
     venues: int
     sessions: int
     box: Box
-    members: tuple[VenuePoint, ...] = field(repr=False)
+    _points: Sequence[VenuePoint] = field(repr=False, compare=False)
+    _places: tuple[int, ...] = field(repr=False)
+
+    @property
+    def members(self) -> tuple[VenuePoint, ...]:
+        """Its venues, made when they are asked for: of the thousands of a large cluster nobody does."""
+        return tuple(self._points[place] for place in self._places)
+
+    @property
+    def keys(self) -> list[int]:
+        """The keys of its venues."""
+        if isinstance(self._points, VenueColumns):
+            found: list[int] = self._points.keys[list(self._places)].tolist()
+            return found
+        return [member.key for member in self.members]
 
     @property
     def single(self) -> VenuePoint | None:
-        return self.members[0] if self.venues == 1 else None
+        return self._points[self._places[0]] if self.venues == 1 else None
 
     @property
     def is_one_place(self) -> bool:
         return self.box.north - self.box.south < _SAME_PLACE and self.box.east - self.box.west < _SAME_PLACE
+
+
+@dataclass(frozen=True, slots=True)
+class VenueColumns(Sequence[VenuePoint]):
+    """Venues as arrays of one length, for those who have them so; ``keys`` ascending. ``names`` tells a place's name."""
+
+    keys: npt.NDArray[np.int64]
+    lats: npt.NDArray[np.float64]
+    lons: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    names: Callable[[int], str]
+
+    @classmethod
+    def of(cls, points: Sequence[VenuePoint]) -> VenueColumns:
+        """The columns of ``points``."""
+        # A fixed order, so that sums of floats and ties are the same whatever order the points came in.
+        points = sorted(points, key=lambda point: point.key)
+        number = len(points)
+        return cls(
+            np.fromiter((point.key for point in points), np.int64, number),
+            np.fromiter((point.lat for point in points), np.float64, number),
+            np.fromiter((point.lon for point in points), np.float64, number),
+            np.fromiter((point.count for point in points), np.int64, number),
+            lambda place: points[place].name,
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, place: int) -> VenuePoint: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[VenuePoint]: ...
+    def __getitem__(self, place: int | slice) -> VenuePoint | Sequence[VenuePoint]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return VenuePoint(
+            int(self.keys[place]),
+            float(self.lats[place]),
+            float(self.lons[place]),
+            self.names(place),
+            int(self.counts[place]),
+        )
 
 
 def marker_size(sessions: int, *, alone: bool = False) -> int:
@@ -82,27 +139,24 @@ def cluster(points: Sequence[VenuePoint], zoom: int) -> list[Cluster]:
     """
     if not points:
         return []
-    # A fixed order, so that sums of floats and ties are the same whatever order the points came in.
-    points = sorted(points, key=lambda point: point.key)
-    number = len(points)
-    lats = np.fromiter((point.lat for point in points), np.float64, number)
-    lons = np.fromiter((point.lon for point in points), np.float64, number)
-    counts = np.fromiter((point.count for point in points), np.int64, number)
+    columns = points if isinstance(points, VenueColumns) else VenueColumns.of(points)
+    lats, lons, counts = columns.lats, columns.lons, columns.counts
     extent = Box(float(lats.min()), float(lons.min()), float(lats.max()), float(lons.max()))
     zoom = fitting_zoom(extent, zoom, _WIDEST)
     xs, ys = _pixels(lats, lons, zoom)
     if zoom >= STREET_ZOOM:
-        grains, belongs = _gather(np.round(lons / _SAME_PLACE), np.round(lats / _SAME_PLACE), xs, ys, counts)
-        if len(grains) <= 2 * MOST:
-            return _clusters(grains, belongs, np.arange(len(grains)), points, lats, lons, zoom)
-    grains, belongs = _gather(xs // _GRAIN, ys // _GRAIN, xs, ys, counts)
+        streets = _gather(np.round(lons / _SAME_PLACE), np.round(lats / _SAME_PLACE), xs, ys, counts)
+        if len(streets.xs) <= 2 * MOST:
+            return _clusters(streets.groups(0), streets.belongs, np.arange(len(streets.xs)), columns, zoom)
+    grains = _gather(xs // _GRAIN, ys // _GRAIN, xs, ys, counts)
     size = CELL
     while True:
-        owner, groups = _grid(grains, size)
-        if len(groups) <= 4 * MOST:
-            owner, groups = _apart(groups, owner)
+        step = size // _GRAIN
+        cells = grains.coarser(step)
+        if len(cells.xs) <= 4 * MOST:
+            owner, groups = _apart(cells.groups(size), cells.belongs)
             if len(groups) <= MOST:
-                return _clusters(groups, belongs, owner, points, lats, lons, zoom)
+                return _clusters(groups, grains.belongs, owner, columns, zoom)
         size = size + _GRAIN if size < 4 * CELL else size * 2
 
 
@@ -126,7 +180,7 @@ def _feature(each: Cluster, describe: Callable[[VenuePoint], Mapping[str, Any]],
     else:
         properties = {"kind": "cluster", "venues": each.venues, "count": each.sessions}
         if each.venues <= most_ids:
-            properties["ids"] = [member.key for member in each.members]
+            properties["ids"] = each.keys
         if each.is_one_place:
             properties["members"] = [_venue(member, describe) for member in each.members]
     box = each.box
@@ -182,45 +236,54 @@ def _pixels(
     return (lons + 180) / 360 * size, (0.5 - np.arctanh(sines) / (2 * np.pi)) * size
 
 
+@dataclass(slots=True)
+class _Cells:
+    """Venues gathered by (column, row): how many in each cell, where their middle is; ``belongs`` is the cell of each."""
+
+    columns: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    xs: npt.NDArray[np.float64]
+    ys: npt.NDArray[np.float64]
+    venues: npt.NDArray[np.int64]
+    sessions: npt.NDArray[np.int64]
+    belongs: npt.NDArray[np.intp]
+
+    def coarser(self, step: int) -> _Cells:
+        """Cells of ``step`` × ``step`` of these."""
+        return _gather(self.columns // step, self.rows // step, self.xs, self.ys, self.sessions, self.venues)
+
+    def groups(self, size: int) -> list[_Group]:
+        values = (self.columns, self.rows, self.xs, self.ys, self.venues, self.sessions)
+        return [
+            _Group((size, column, row), x, y, venues, sessions)
+            for column, row, x, y, venues, sessions in zip(*(each.tolist() for each in values), strict=True)
+        ]
+
+
 def _gather(
-    columns: npt.NDArray[np.float64],
-    rows: npt.NDArray[np.float64],
+    columns: npt.NDArray[Any],
+    rows: npt.NDArray[Any],
     xs: npt.NDArray[np.float64],
     ys: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int64],
-) -> tuple[list[_Group], npt.NDArray[np.intp]]:
-    """One group for each (column, row) in use, and the group of each venue."""
+    weights: npt.NDArray[np.int64] | None = None,
+) -> _Cells:
+    """One cell for each (column, row) in use. ``weights``: how many venues each point stands for."""
     cells = rows.astype(np.int64) * (1 << 32) + columns.astype(np.int64)
     used, belongs = np.unique(cells, return_inverse=True)
-    venues = np.bincount(belongs)
-    sum_x, sum_y = np.bincount(belongs, xs), np.bincount(belongs, ys)
-    sessions = np.bincount(belongs, counts)
-    groups = [
-        _Group((0, cell & 0xFFFFFFFF, cell >> 32), x / number, y / number, number, int(held))
-        for cell, x, y, number, held in zip(
-            used.tolist(), sum_x.tolist(), sum_y.tolist(), venues.tolist(), sessions.tolist(), strict=True
-        )
-    ]
-    return groups, belongs
-
-
-def _grid(grains: list[_Group], size: int) -> tuple[npt.NDArray[np.intp], list[_Group]]:
-    """Gather grains in cells of ``size`` pixels: the group of each grain, and the groups."""
-    step = size // _GRAIN
-    found: dict[tuple[int, int, int], int] = {}
-    groups: list[_Group] = []
-    owner = np.empty(len(grains), np.intp)
-    for place, grain in enumerate(grains):
-        _, column, row = grain.key
-        key = (size, column // step, row // step)
-        index = found.get(key)
-        if index is None:
-            index = found[key] = len(groups)
-            groups.append(_Group(key, grain.x, grain.y, grain.venues, grain.sessions))
-        else:
-            groups[index].absorb(grain)
-        owner[place] = index
-    return owner, groups
+    number = len(used)
+    venues = np.bincount(belongs, weights, number).astype(np.int64)
+    if weights is not None:
+        xs, ys = xs * weights, ys * weights
+    return _Cells(
+        used & 0xFFFFFFFF,
+        used >> 32,
+        np.bincount(belongs, xs, number) / venues,
+        np.bincount(belongs, ys, number) / venues,
+        venues,
+        np.bincount(belongs, counts, number).astype(np.int64),
+        belongs,
+    )
 
 
 def _apart(groups: list[_Group], owner: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], list[_Group]]:
@@ -261,12 +324,11 @@ def _clusters(
     groups: list[_Group],
     belongs: npt.NDArray[np.intp],
     owner: npt.NDArray[np.intp],
-    points: Sequence[VenuePoint],
-    lats: npt.NDArray[np.float64],
-    lons: npt.NDArray[np.float64],
+    points: VenueColumns,
     zoom: int,
 ) -> list[Cluster]:
     """Values from groups: ``belongs`` is the grain of each venue, ``owner`` the group of each grain."""
+    lats, lons = points.lats, points.lons
     group_of = owner[belongs]
     order = np.argsort(group_of, kind="stable")
     starts = np.searchsorted(group_of[order], np.arange(len(groups)))
@@ -277,8 +339,8 @@ def _clusters(
     places, bounds = order.tolist(), [*starts.tolist(), len(points)]
     found = []
     for index, group in enumerate(groups):
-        members = tuple(points[place] for place in places[bounds[index] : bounds[index + 1]])
-        alone = members[0] if len(members) == 1 else None
+        members = tuple(places[bounds[index] : bounds[index + 1]])
+        alone = points[members[0]] if len(members) == 1 else None
         found.append(
             Cluster(
                 key=f"v{alone.key}" if alone else "c{}.{}.{}.{}".format(zoom, *group.key),
@@ -287,7 +349,8 @@ def _clusters(
                 venues=group.venues,
                 sessions=group.sessions,
                 box=Box(south[index], west[index], north[index], east[index]),
-                members=members,
+                _points=points,
+                _places=members,
             )
         )
     return sorted(found, key=lambda each: (-each.sessions, each.key))

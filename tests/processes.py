@@ -38,6 +38,7 @@ def environment(database_url: str, folder: Path, port: int, **more: str) -> dict
         "GEOCODER": "none",
         "TRUSTED_PROXIES": "127.0.0.1",
         "PAGES_KEPT": "0",
+        "SEARCH_INDEX": "no",
         **more,
     }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from email import policy as email_policy
 from email.message import EmailMessage
 from email.policy import default
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ import icalendar
 import pytest
 from lxml import html as lxml_html
 
-from ateliers import invites, letters, outbox
+from ateliers import bookings, invites, letters, outbox
 from ateliers.bookings import calendars
 from ateliers.database import unit_of_work
 from ateliers.i18n import languages
@@ -340,3 +342,26 @@ async def test_two_workers_empty_a_full_box_once(chloe: SimpleNamespace) -> None
     assert len({message["Message-ID"] for message in messages}) == len(messages) == 24
     sent = [message["Message-ID"] for message in messages]
     assert all(sent.index(m["References"]) < sent.index(m["Message-ID"]) for m in messages if m["References"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("email", ["chloe@exemple.fr", "chloé@exemple.fr", "chloe@éxemple.fr"])
+@pytest.mark.parametrize("name", ["Chloé Martin", 'Anne "Nan" O’Hara, épouse Le Goff', "x" * 110])
+async def test_kept_headers_are_those_of_the_standard_library(
+    database: str, monkeypatch: pytest.MonkeyPatch, email: str, name: str
+) -> None:
+    """What `letters.headers` keeps of a header is what the library's own policy writes, the second time too."""
+    asked: list[dict[str, Any]] = []
+    compose = letters.compose
+    monkeypatch.setattr(letters, "compose", lambda **words: asked.append(words) or compose(**words))
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop)
+    await bookings.book(session.id, world.wish(name, email=email), post=world.post(), now=world.NOW)
+
+    def written() -> bytes:
+        return re.sub(rb"=+\d+==", b"boundary", compose(**asked[0]))
+
+    kept = [written(), written()]
+    monkeypatch.setattr(letters, "SMTP", email_policy.SMTP)
+    monkeypatch.setattr(letters, "SMTPUTF8", email_policy.SMTPUTF8)
+    assert kept == [written(), written()]

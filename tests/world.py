@@ -28,6 +28,7 @@ def settings(**changes: object) -> Settings:
         "geocoder": "none",
         "mail_from": "inscriptions@ateliers.example",
         "pages_kept": 0,
+        "search_index": False,  # a test reads what it has just written
     }
     return Settings(**(values | changes))  # type: ignore[arg-type]
 

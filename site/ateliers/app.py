@@ -10,11 +10,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from ateliers import opendata, outbox, sms
+from ateliers.alerts.demand import Unmet
 from ateliers.bookings.notices import Post
 from ateliers.database import open_database
 from ateliers.openid import Provider
+from ateliers.search.index import kept_index
 from ateliers.settings import Settings
 from ateliers.web import errors, middleware
+from ateliers.web.cards import Cards
 from ateliers.web.etags import Dates
 from ateliers.web.find.feeds import FEED_SECONDS, FEEDS_KEPT
 from ateliers.web.find.pictures import PICTURE_SECONDS, PICTURES_KEPT
@@ -41,6 +44,10 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(open_database(settings.database_url))
+            if settings.search_index:
+                await stack.enter_async_context(kept_index(settings.database_url))
+                ending = asyncio.Event()
+                stack.push_async_callback(_stop, ending, [asyncio.create_task(app.state.unmet.run(ending))])
             app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
             app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)
@@ -65,6 +72,8 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     app.state.settings = settings
     app.state.secret = settings.secret()
     app.state.gazetteer = gazetteer
+    app.state.cards = Cards()
+    app.state.unmet = Unmet()
     app.state.feeds = Kept(FEEDS_KEPT, FEED_SECONDS)
     app.state.pictures = Kept(PICTURES_KEPT, PICTURE_SECONDS)
     app.state.dates = Dates()

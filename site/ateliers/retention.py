@@ -7,7 +7,7 @@ import logging
 
 from ateliers import limits, publishing, sms
 from ateliers.bookings import retention
-from ateliers.database import utc_now
+from ateliers.database import connection, journal, utc_now
 from ateliers.feedback import counts, refusing
 from ateliers.people import joining, sign_in
 from ateliers.rounds import rounds
@@ -28,6 +28,7 @@ async def run(stopping: asyncio.Event) -> None:
         await counts.forget(utc_now())
         await refusing.forget(utc_now())
         await sms.forget(utc_now())
+        await journal.forget(connection())
         if gone.needs or gone.people:
             log.info("forgot the needs of %d bookings and the person of %d", gone.needs, gone.people)
 

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     pages_kept: float = Field(
         1.0, ge=0, le=2, description="Seconds that a process keeps a public page; 0: each is made anew"
     )
+    search_index: bool = Field(
+        True,
+        description="Each web process keeps the coming sessions in memory, and searches there; no: in the database",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed"
     )

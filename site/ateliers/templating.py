@@ -10,13 +10,16 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ateliers import i18n
 from ateliers.settings import Settings, resource_dir
 from geo.territories import DEPARTMENTS
+
+_MOST_TEXTS = 20_000  # messages of all languages are fewer
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,29 @@ def _finalize(value: Any) -> Any:
     return "" if value is None else value
 
 
+_texts: dict[tuple[str, str, bool], str] = {}
+
+
+@pass_context
+def _gettext(context: Context, message: str, /, **variables: Any) -> str:
+    """What jinja2.ext.i18n's newstyle gettext does, with a message without variables kept as it comes out.
+
+    A page has a hundred of them, and the same ones as the page before: looking each up and filling nothing into it took a
+    third of the time that a page takes.
+    """
+    escapes = context.eval_ctx.autoescape
+    key = i18n.current_language(), message, escapes
+    text = _texts.get(key)
+    if text is None:
+        text = i18n.gettext(message)
+        text = Markup(text) if escapes else text  # noqa: S704 - a message is the templates' own
+        if len(_texts) < _MOST_TEXTS:
+            _texts[key] = text
+    if variables:
+        return text % variables
+    return text % {} if "%" in text else text
+
+
 def _environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(resource_dir("templates")),
@@ -114,6 +140,7 @@ def _environment() -> Environment:
     env.install_gettext_callables(  # type: ignore[attr-defined]
         i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext, npgettext=i18n.npgettext
     )
+    env.globals.update(gettext=_gettext, _=_gettext)
     env.policies["ext.i18n.trimmed"] = True
     env.globals.update(
         url=url,

@@ -1,14 +1,19 @@
-"""The yardstick: a bare Starlette + Jinja page of as many bytes as asked, on the same server command."""
+"""The yardstick: bare Starlette answers of as many bytes as asked, on the uvicorn that `ateliers serve` starts.
+
+`/page`: a Jinja page made of rows, as a list is. `/json`: a list of objects, written at each request. Neither looks anything up.
+"""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
+from typing import Any
 
 import uvicorn
 from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
 ROW = "<li class='card'><h2>{{ n }}</h2><p>A row like those of a real list, with some words and a number.</p></li>\n"
@@ -17,11 +22,26 @@ template = Environment(autoescape=True).from_string(PAGE)
 
 
 async def page(request: Request) -> HTMLResponse:
-    """About `bytes` bytes, made of rows as a list page is."""
+    """About `bytes` bytes of HTML."""
     return HTMLResponse(template.render(rows=max(1, int(request.query_params["bytes"]) // (len(ROW) - 6))))
 
 
-app = Starlette(routes=[Route("/bare", page)])
+@cache
+def _items(size: int) -> dict[str, Any]:
+    item = {"id": 1, "name": "Espace numérique de la médiathèque", "count": 12, "lat": 46.1707, "lon": 1.8714}
+    return {"items": [item] * max(1, size // 92)}
+
+
+async def data(request: Request) -> JSONResponse:
+    """About `bytes` bytes of JSON."""
+    return JSONResponse(_items(int(request.query_params["bytes"])))
+
+
+app = Starlette(routes=[Route("/page", page), Route("/json", data)])
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False)
+    from ateliers.commands.serving import server_options
+    from tests import world
+
+    options = server_options(world.settings(host="127.0.0.1", port=int(sys.argv[1])))
+    uvicorn.run("tests.bench.bare:app", workers=int(sys.argv[2]), **options)

@@ -5,7 +5,10 @@ Counts hold no person: how often, of what, around which commune, in which month.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+import contextlib
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,6 +31,7 @@ from ateliers.venues.presences import Presence
 from geo.points import Box, Point, distance_km
 from geo.territories import DEPARTMENTS, MAINLAND_TIME_ZONE
 
+log = logging.getLogger(__name__)
 REACH_KM = 20
 ENOUGH = 5  # people who want the same within reach: a workshop would have takers
 AGAIN = timedelta(days=30)  # before counsellors hear again of the same wishes
@@ -51,26 +55,68 @@ class UnmetSearch(Model):
         unique_together = (("month", "department", "insee", "theme"),)
 
 
-async def note_unmet(search: Search, now: datetime) -> None:
-    """Count a search that found nothing, where it has a place and no narrower criterion than a theme."""
+Key = tuple[str, str, str, str, str]  # month, département, commune's code and name, theme
+
+
+def _key(search: Search, now: datetime) -> Key | None:
+    """Where a search belongs: one that has a place and no narrower criterion than a theme."""
     place = search.place
     department = search.department or (place.department if place is not None else None)
     if not department or search.since or search.period or search.moments or search.text or len(search.themes) > 1:
-        return
+        return None
     insee = (place.insee or "") if place is not None and place.kind == "commune" else ""
-    values = [
-        now.strftime("%Y-%m"),
-        department,
-        insee,
-        place.label[:100] if insee and place else "",
-        (search.themes or ("",))[0],
-    ]
-    marks = ", ".join(parameter(n) for n in range(1, 6))
+    name = place.label[:100] if insee and place else ""
+    return now.strftime("%Y-%m"), department, insee, name, (search.themes or ("",))[0]
+
+
+async def note_unmet(search: Search, now: datetime) -> None:
+    """Count a search that found nothing, where it has a place and no narrower criterion than a theme."""
+    if (key := _key(search, now)) is not None:
+        await _write(key, 1)
+
+
+async def _write(key: Key, times: int) -> None:
+    marks = ", ".join(parameter(n) for n in range(1, 7))
     await connection().execute_query_dict(
-        f"INSERT INTO unmet_search (month, department, insee, place, theme, times) VALUES ({marks}, 1)"  # noqa: S608
-        " ON CONFLICT (month, department, insee, theme) DO UPDATE SET times = unmet_search.times + 1 RETURNING id",
-        values,
+        f"INSERT INTO unmet_search (month, department, insee, place, theme, times) VALUES ({marks})"  # noqa: S608
+        " ON CONFLICT (month, department, insee, theme) DO UPDATE SET times = unmet_search.times + EXCLUDED.times RETURNING id",
+        [*key, times],
     )
+
+
+class Unmet:
+    """The same counts where pages are kept and thousands ask in a second: written every `EVERY` seconds.
+
+    A process that dies loses those of the last seconds, which are of nobody in particular.
+    """
+
+    EVERY = 5.0
+    MOST = 10_000  # different ones between two writings
+
+    def __init__(self) -> None:
+        self._counts: Counter[Key] = Counter()
+
+    def note(self, search: Search, now: datetime) -> None:
+        """Count it later."""
+        key = _key(search, now)
+        if key is not None and (key in self._counts or len(self._counts) < self.MOST):
+            self._counts[key] += 1
+
+    async def write(self) -> None:
+        """Write what was counted."""
+        counts, self._counts = self._counts, Counter()
+        for key, times in counts.items():
+            await _write(key, times)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Write now and then, and a last time at `stopping`. What a database that is away refuses is lost."""
+        while not stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self.EVERY)
+            try:
+                await self.write()
+            except Exception:
+                log.exception("searches that found nothing could not be counted")
 
 
 @dataclass(frozen=True)

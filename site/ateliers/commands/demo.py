@@ -13,6 +13,7 @@ import click
 
 from ateliers import demo as demonstration
 from ateliers.database import migrate, open_database, utc_now
+from ateliers.demo.national import Country, Size, load_country
 from ateliers.demo.places import SOURCE
 from ateliers.settings import Settings, load_settings
 from ateliers.venues import Venue
@@ -42,15 +43,29 @@ class NotInvented(Exception):
 @click.option("--if-empty", is_flag=True, help="Do nothing, without an error, when the database has sessions already.")
 @click.option("--again", is_flag=True, help="Add twelve weeks to a demonstration that is there; nothing is deleted.")
 @click.option("--sessions", type=click.IntRange(1, 20_000), default=4000, show_default=True, help="How many sessions.")
+@click.option(
+    "--national",
+    type=click.FloatRange(0.001, 10),
+    is_flag=False,
+    flag_value=1.0,
+    help="The whole country: 32,000 venues, 250,000 sessions, 1,500,000 bookings; 0.1 a tenth. Some minutes.",
+)
 @click.option("--seed", type=int, default=23, show_default=True, help="Another number draws another demonstration.")
-def demo(file: Path | None, if_empty: bool, again: bool, sessions: int, seed: int) -> None:
+def demo(file: Path | None, if_empty: bool, again: bool, sessions: int, national: float | None, seed: int) -> None:
     """Load the demonstration: invented counsellors, venues, and sessions over twelve weeks around today.
 
     The same seed on the same day loads the same rows. Refuses a database that has sessions.
     """
     settings = load_settings()
     asyncio.run(migrate(settings.database_url))
+    if national is not None and (file or again):
+        raise click.UsageError(
+            "--national invents its venues, in a database without sessions: leave --venues and --again out"
+        )
     try:
+        if national is not None:
+            _tell_country(asyncio.run(_load_country(settings, Size.of(national), seed)))
+            return
         loaded = asyncio.run(_load(settings, file, again=again, sessions=sessions, seed=seed))
     except NotInvented:
         raise click.ClickException(
@@ -65,6 +80,29 @@ def demo(file: Path | None, if_empty: bool, again: bool, sessions: int, seed: in
             "Name another one in DATABASE_URL, say --if-empty to pass over it, or --again to add twelve weeks."
         ) from None
     _tell(loaded)
+
+
+async def _load_country(settings: Settings, size: Size, seed: int) -> Country:
+    """Raises AlreadyLoaded."""
+    async with open_database(settings.database_url):
+        if not await demonstration.is_empty():
+            raise AlreadyLoaded
+        today = utc_now().astimezone(ZoneInfo("Europe/Paris")).date()
+        return await load_country(_gazetteer(settings), today, size, seed=seed, secret=settings.secret())
+
+
+def _tell_country(country: Country) -> None:
+    click.echo(
+        f"Demonstration: {country.sessions} sessions, {country.bookings} bookings, {country.counsellors} counsellors, "
+        f"{country.venues} venues"
+    )
+
+
+def _gazetteer(settings: Settings) -> Gazetteer:
+    try:
+        return Gazetteer.open(settings.communes_path)
+    except (OSError, GazetteerUnreadable) as error:
+        raise click.ClickException(f"no gazetteer ({error}): run `ateliers communes update` first") from None
 
 
 async def load_if_empty(settings: Settings) -> demonstration.Loaded | None:
@@ -97,11 +135,7 @@ async def _load(
             raise NotInvented
         if not again and not await demonstration.is_empty():
             raise AlreadyLoaded
-        try:
-            gazetteer = Gazetteer.open(settings.communes_path)
-        except (OSError, GazetteerUnreadable) as error:
-            raise click.ClickException(f"no gazetteer ({error}): run `ateliers communes update` first") from None
-        now = utc_now()
+        gazetteer, now = _gazetteer(settings), utc_now()
         places = await _imported(file, gazetteer, now) if file else await _places_of_before()
         with _bar("Sessions") as bar:
             return await demonstration.load(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+from typing import Any
 
 import click
 import uvicorn
@@ -68,8 +69,9 @@ def serve(with_worker: bool) -> None:
     _run(settings, with_worker=with_worker)
 
 
-def _run(settings: Settings, *, with_worker: bool) -> None:
-    options = {
+def server_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is started with."""
+    return {
         "host": settings.host,
         "port": settings.port,
         "log_level": "warning",
@@ -79,12 +81,16 @@ def _run(settings: Settings, *, with_worker: bool) -> None:
         "server_header": False,
         "timeout_graceful_shutdown": 10,
     }
+
+
+def _run(settings: Settings, *, with_worker: bool) -> None:
+    options = server_options(settings)
     if settings.workers > 1:
-        uvicorn.run("ateliers.app:from_environment", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+        uvicorn.run("ateliers.app:from_environment", factory=True, workers=settings.workers, **options)
         return
     from ateliers.app import create_app
 
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))
     server.run()
     if not server.started:
         sys.exit(1)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +21,8 @@ from tortoise.context import TortoiseContext
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
+
+from ateliers.database import journal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,6 +113,24 @@ async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
         await context.close_connections()
 
 
+@asynccontextmanager
+async def connection_of_its_own(url: str) -> AsyncIterator[BaseDBAsyncClient]:
+    """Another connection to the database of `url`, for hand-written SQL that must not wait behind everybody's queries."""
+    engine = _config(url)["connections"]["default"]
+    credentials = dict(engine["credentials"])
+    if sqlite_path(url) is None:
+        credentials |= {"minsize": 1, "maxsize": 1}
+    client: BaseDBAsyncClient = import_module(engine["engine"]).client_class(
+        connection_name="of_its_own", **credentials
+    )
+    try:
+        with _opening():
+            await client.create_connection(with_db=True)
+        yield client
+    finally:
+        await client.close()
+
+
 def _look_at_file(url: str) -> None:
     """Open a SQLite file once without aiosqlite, whose thread may outlive the loop of an opening that fails, and then
     prints its own trace beside our sentence. Raises sqlite3.Error."""
@@ -161,6 +182,8 @@ async def migrate(url: str, upto: str = "__latest__") -> list[str]:
         applied = [f"{step.migration.name}" for step in await executor.plan(targets)]
         if applied:
             await executor.migrate(targets)
+            if upto == "__latest__":
+                await journal.watch(database)  # a table that SQLite has rebuilt has lost its triggers
         if not is_postgres():
             broken = await database.execute_query_dict("PRAGMA foreign_key_check")
             if broken:
@@ -188,7 +211,7 @@ def _config(url: str) -> dict[str, Any]:
         credentials = {
             "file_path": str(path),
             "busy_timeout": "15000",
-            "cache_size": "-65536",
+            "cache_size": "-8192",  # kB, of each process; the system keeps the file's pages once for all of them
             "temp_store": "MEMORY",
         }
         engine = {

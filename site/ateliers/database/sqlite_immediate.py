@@ -11,14 +11,23 @@ so that 10:00-04:00 would come before 12:00+00:00.
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite import executor as _executor  # noqa: F401 - registers an adapter that ours must follow
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError
+
+_PAUSE = 0.0005  # seconds
 
 
 def utc_text(moment: datetime) -> str:
@@ -33,10 +42,55 @@ def utc_text(moment: datetime) -> str:
 sqlite3.register_adapter(datetime, utc_text)
 
 
-class _ImmediateTransaction(SqliteTransactionWrapper):
+class _RowCount:
+    """Counts the rows a statement itself has written, without those that its triggers wrote.
+
+    Tortoise's own counts both: an UPDATE of one row would answer 2, and whoever asks "was it one?" would be told no.
+    """
+
+    acquire_connection: Callable[[], Any]
+
+    @translate_exceptions
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        query = query.replace("\x00", "'||CHAR(0)||'")
+
+        def run(connection: sqlite3.Connection) -> tuple[int, list[Any]]:
+            cursor = connection.execute(query, values or ())
+            rows = cursor.fetchall()
+            return (cursor.rowcount if cursor.rowcount >= 0 else len(rows)), rows
+
+        async with self.acquire_connection() as connection:
+            found: tuple[int, list[Any]] = await connection._execute(run, connection._conn)
+            return found
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Take the write lock, asking for it every half millisecond until the busy timeout has passed.
+
+    SQLite's own waiting sleeps longer each time, up to a tenth of a second: of two processes that write all the time, one
+    would be asleep while the lock is free, and its people wait for a second.
+    """
+    timeout = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    ends = time.monotonic() + timeout / 1000
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                    raise
+            time.sleep(_PAUSE)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout)}")
+
+
+class _ImmediateTransaction(_RowCount, SqliteTransactionWrapper):
     async def begin(self) -> None:
         try:
-            await self._connection.execute("BEGIN IMMEDIATE")
+            connection: Any = self._connection
+            await connection._execute(_begin, connection._conn)
         except sqlite3.OperationalError as error:
             raise OperationalError(error) from error
 
@@ -58,7 +112,7 @@ class _ImmediateContext(SqliteTransactionContext):
         return client
 
 
-class ImmediateClient(SqliteClient):
+class ImmediateClient(_RowCount, SqliteClient):
     """SQLite client whose `in_transaction()` is BEGIN IMMEDIATE."""
 
     def _in_transaction(self) -> TransactionContext:

@@ -137,7 +137,7 @@ class Diary:
         if module:
             return self.rng.choice([workshop for workshop in self.workshops if workshop.module == module])
         if venue.kind not in self._weights:
-            self._weights[venue.kind] = list(accumulate(_weights_in(venue.kind, self.workshops)))
+            self._weights[venue.kind] = list(accumulate(weights_in(venue.kind, self.workshops)))
         return self.rng.choices(self.workshops, cum_weights=self._weights[venue.kind])[0]
 
     def _seats_taken(self, capacity: int, days_ahead: int, state: str) -> int:
@@ -157,7 +157,8 @@ class Diary:
         return round((capacity - 2) * self.rng.triangular(0, 1, 0.15 + 0.55 * near))
 
 
-def _weights_in(kind: str, workshops: Sequence[Workshop]) -> Iterator[float]:
+def weights_in(kind: str, workshops: Sequence[Workshop]) -> Iterator[float]:
+    """How likely each of `workshops` is at a venue of this kind."""
     rows = [workshop.module for workshop in workshops]
     for module in rows:
         weight = SESSIONS["weights"].get(module, 1) * (_SUITED if module in SESSIONS["suits"].get(kind, ()) else 1)

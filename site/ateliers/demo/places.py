@@ -91,6 +91,7 @@ class Inventor:
     rng: Random
     updated_on: date
     made: list[Venue] = field(default_factory=list)
+    spread: float = _JITTER_KM  # km about the middle of a commune
     _names: set[tuple[str, str]] = field(default_factory=set)
     _kinds: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
@@ -101,6 +102,13 @@ class Inventor:
         for number in range(count):
             # Two at least where the anchor is: "a workshop in Guéret" must not depend on luck.
             self._invent(anchor if number < 2 else self.rng.choices(near, weights)[0])
+
+    def within(self, town: Town, count: int, spread: float) -> list[Venue]:
+        """Invent `count` venues in one commune, within `spread` km of its middle; the last ones of `made`."""
+        self.spread = spread
+        for _ in range(count):
+            self._invent(town)
+        return self.made[-count:]
 
     def _invent(self, town: Town) -> None:
         for attempt in range(60):
@@ -137,7 +145,7 @@ class Inventor:
         code: str = kind["code"]
         wheelchair = rng.choices([True, False, None], [78, 10, 12])[0]
         notes = {True: words["access_notes"], False: words["stairs_notes"], None: [""]}[wheelchair]
-        north, east = _off_centre(rng)
+        north, east = _off_centre(rng, self.spread)
         lat = round(town.point.lat + north / 111.2, 6)
         lon = round(town.point.lon + east / (111.2 * math.cos(math.radians(town.point.lat))), 6)
         number = self._kinds[town.key, code]
@@ -175,7 +183,7 @@ class Inventor:
         return f"{rng.choice(ranges)} {rng.randint(0, 99):02d} {rng.randint(0, 99):02d}"
 
 
-def _off_centre(rng: Random) -> tuple[float, float]:
-    """Kilometres north and east of the centre, within 600 m, denser towards it."""
-    far, angle = _JITTER_KM * rng.random(), rng.uniform(0, 2 * math.pi)
+def _off_centre(rng: Random, spread: float) -> tuple[float, float]:
+    """Kilometres north and east of the centre, within `spread`, denser towards it."""
+    far, angle = spread * rng.random(), rng.uniform(0, 2 * math.pi)
     return far * math.sin(angle), far * math.cos(angle)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 from ateliers import outbox
 from ateliers.database import connection, parameter
 from ateliers.i18n import current_language, using_language
+from ateliers.letters.headers import SMTP, SMTPUTF8
 from ateliers.letters.lines import one_line
 from ateliers.settings import Settings
 from ateliers.templating import environment
@@ -105,10 +105,10 @@ def compose(
     # Someone whose own address is not ASCII has a server that reads UTF-8 headers (RFC 6532).
     message = EmailMessage(policy=SMTP if recipient.isascii() else SMTPUTF8)
     message["Subject"] = subject
-    message["From"] = Address(sender, addr_spec=settings.mail_from)
+    message["From"] = str(Address(sender, addr_spec=settings.mail_from))
     message["To"] = _to(one_line(to.name, NAME_CHARACTERS), recipient)
     if reply_to is None:
-        message["Reply-To"] = Address(sender, addr_spec=settings.help_email)
+        message["Reply-To"] = str(Address(sender, addr_spec=settings.help_email))
     else:
         message["Reply-To"] = _to(one_line(reply_to.name, NAME_CHARACTERS), deliverable(reply_to.email))
     message["Date"] = format_datetime(now)

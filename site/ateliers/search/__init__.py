@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ateliers.search.cursors import Cursor
+from ateliers.search.index import ready
 from ateliers.search.query import Query, today
 from ateliers.search.reading import RADII, Reader
 from ateliers.workshops import Session
@@ -143,21 +144,30 @@ class Search:
 
     async def total(self, now: datetime) -> int:
         """How many sessions it finds."""
+        if (index := await ready(now)) is not None:
+            return index.total(index.asked(self, now))
         query = Query(self, now)
         rows = await query.run(f"SELECT COUNT(*) AS n {query.tables} WHERE {query.conditions}")
         return int(rows[0]["n"])
 
     async def sessions(self, now: datetime, size: int = PAGE_SIZE) -> list[Session]:
         """The sessions of its page, soonest or nearest first, with workshop and venue loaded."""
+        ids = await self.ids(now, size)
+        loaded = {s.id: s for s in await Session.filter(id__in=ids).select_related("workshop", "venue")} if ids else {}
+        return [loaded[number] for number in ids if number in loaded]
+
+    async def ids(self, now: datetime, size: int = PAGE_SIZE) -> list[int]:
+        """The numbers of the sessions of its page, in its order."""
+        skip = (self.page - 1) * size
+        if (index := await ready(now)) is not None:
+            return index.first(index.asked(self, now), size, skip)
         query = Query(self, now)
         order = "s.starts_at, s.id"
         if self.is_by_distance:
             order = f"{query.distance}, {order}"
-        limit = f"LIMIT {size} OFFSET {(self.page - 1) * size}"
+        limit = f"LIMIT {size} OFFSET {skip}"
         rows = await query.run(f"SELECT s.id {query.tables} WHERE {query.conditions} ORDER BY {order} {limit}")
-        ids = [row["id"] for row in rows]
-        loaded = {s.id: s for s in await Session.filter(id__in=ids).select_related("workshop", "venue")} if ids else {}
-        return [loaded[number] for number in ids if number in loaded]
+        return [int(row["id"]) for row in rows]
 
     async def after(self, now: datetime, size: int, last: Cursor | None) -> tuple[list[Session], Cursor | None]:
         """`size` sessions behind `last` in its order, as `sessions` loads them; where the next begin, None at the end.
@@ -215,6 +225,8 @@ class Search:
 
     async def count_by(self, column: str, now: datetime) -> dict[str, int]:
         """Sessions it finds by `theme` or by `department`, the most frequent first."""
+        if (index := await ready(now)) is not None:
+            return index.count_by(index.asked(self, now), column)
         expression = {"theme": "w.theme", "department": "v.department", "commune": "v.insee"}[column]
         query = Query(self, now)
         rows = await query.run(
@@ -231,22 +243,24 @@ class Search:
             f" {query.tables} WHERE {query.conditions} GROUP BY v.id, v.name, v.commune, v.lat, v.lon"
         )
 
-    async def first_of_venues(self, venue_ids: Sequence[int], now: datetime, most: int) -> dict[int, list[Session]]:
-        """The first `most` sessions it finds at each of the given venues, soonest first, by venue id."""
+    async def first_at(self, venue_ids: Sequence[int], now: datetime, most: int) -> dict[int, list[int]]:
+        """The numbers of the first `most` sessions it finds at each of the given venues, soonest first, by venue id."""
         if not venue_ids:
             return {}
+        if (index := await ready(now)) is not None:
+            return index.first_at(index.asked(self, now), venue_ids, most)
         query = Query(self, now)
         marks = ", ".join(str(int(number)) for number in venue_ids)
         rows = await query.run(
-            "SELECT id FROM (SELECT s.id, ROW_NUMBER() OVER"  # noqa: S608 - the marks are numbers, written by int()
+            "SELECT id, venue_id FROM (SELECT s.id, s.venue_id, ROW_NUMBER() OVER"  # noqa: S608 - the marks are numbers, by int()
             " (PARTITION BY s.venue_id ORDER BY s.starts_at, s.id) AS place"
             f" {query.tables} WHERE {query.conditions} AND s.venue_id IN ({marks})) first WHERE place <= {int(most)}"
+            " ORDER BY venue_id, place"
         )
-        found = Session.filter(id__in=[row["id"] for row in rows]).select_related("workshop", "venue")
-        sessions: dict[int, list[Session]] = {}
-        for session in await found.order_by("starts_at", "id") if rows else []:
-            sessions.setdefault(session.venue_id, []).append(session)
-        return sessions
+        found: dict[int, list[int]] = {}
+        for row in rows:
+            found.setdefault(row["venue_id"], []).append(row["id"])
+        return found
 
     def anywhere(self) -> Search:
         """The same search in the whole country: its first page."""

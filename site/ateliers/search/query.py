@@ -102,11 +102,16 @@ class Query:
 
         Within 50 km it differs from the great circle by less than 0.05 %; numbers are written by `repr`, never typed text.
         """
-        cos, sin = math.cos(math.radians(center.lat)), math.sin(math.radians(center.lat))
-        slope = sin * math.pi / 360
+        cos, slope = Query.flattening(center)
         dy = f"({KM_PER_DEGREE!r} * (v.lat - ({center.lat!r})))"
         dx = f"({KM_PER_DEGREE!r} * (v.lon - ({center.lon!r})) * ({cos!r} - ({slope!r}) * (v.lat - ({center.lat!r}))))"
         return f"({dx} * {dx} + {dy} * {dy})"
+
+    @staticmethod
+    def flattening(center: Point) -> tuple[float, float]:
+        """The cosine of the centre's latitude, and by how much it changes in half a degree."""
+        latitude = math.radians(center.lat)
+        return math.cos(latitude), math.sin(latitude) * math.pi / 360
 
     def _sometime(self, search: Search, now: datetime) -> list[str]:
         # Days and hours are those of the venue's wall, which is why they are compared as it was written there.

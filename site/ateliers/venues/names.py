@@ -21,12 +21,17 @@ def searchable(name: str, commune: str, postcode: str) -> str:
     return plain(f"{name} {commune} {postcode}")[:400]
 
 
+def words_of(text: str) -> list[str]:
+    """The words that a name is looked up by."""
+    return plain(text[:200]).split()[:_MOST_WORDS]
+
+
 async def find_by_name(text: str, limit: int = 8) -> list[Venue]:
     """Venues that hold every word of `text` in their name, commune or postcode, those open to the public only.
 
     Those whose name begins with the text come first, then by name. No word, no venue.
     """
-    words = plain(text[:200]).split()[:_MOST_WORDS]
+    words = words_of(text)
     if not words:
         return []
     # `plain` leaves letters and digits only, so no word holds a wildcard of LIKE.

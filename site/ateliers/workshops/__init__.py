@@ -18,6 +18,8 @@ from ateliers.venues.names import plain
 from geo.points import Box, distance_km
 
 LARGEST_ID = 2**63 - 1  # of a BIGINT
+NEAR_KM = 60.0  # where there may be another session instead of one
+FIRST_LOOKED_AT = 200  # of those: nobody waits for months to go less far
 
 
 class Workshop(Model):
@@ -262,7 +264,9 @@ async def public_session(session_id: int, key: str, now: datetime) -> Session | 
     )
 
 
-async def alternatives_to(session: Session, now: datetime, *, seats: int, most: int, km: float = 60) -> list[Session]:
+async def alternatives_to(
+    session: Session, now: datetime, *, seats: int, most: int, km: float = NEAR_KM
+) -> list[Session]:
     """Coming sessions of the same theme with `seats` places left, within `km`, nearest first and then soonest."""
     box = Box.around(session.venue.point, km)
     found = (
@@ -282,7 +286,7 @@ async def alternatives_to(session: Session, now: datetime, *, seats: int, most: 
         .exclude(id=session.id)
         .filter(Q(booking_closes_at__isnull=True) | Q(booking_closes_at__gt=now))
         .select_related("workshop", "venue", "counsellor")
-        .order_by("starts_at")
-        .limit(200)
+        .order_by("starts_at", "id")
+        .limit(FIRST_LOOKED_AT)
     )
     return sorted(found, key=lambda s: (round(distance_km(s.venue.point, session.venue.point)), s.starts_at))[:most]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ateliers.database import utc_now
-from ateliers.i18n import gettext
 from ateliers.search import Search
-from ateliers.templating import fragment, url
+from ateliers.search.index import Index, Named, Shown
+from ateliers.search.mapped import mapped
+from ateliers.templating import url
+from ateliers.venues import Venue
 from ateliers.venues.names import find_by_name
 from ateliers.web.api.answers import JSON, answer
 from ateliers.web.api.criteria import PLACE, SESSIONS
 from ateliers.web.api.declaring import Asked, Endpoint, Param
+from ateliers.web.cards import on_map
+from ateliers.web.fresh import keep_while
 from ateliers.web.maps import around
 from geo.clusters import VenuePoint, cluster, feature_collection
 from geo.mercator import fitting_zoom, snapped
@@ -43,28 +50,33 @@ async def map_features(request: Request, asked: Asked) -> Response:
     zoom = fitting_zoom(box, zoom)
     box = snapped(box, zoom)
     seen = replace(search, viewport=box, page=1)
-    found = {row["id"]: row for row in await seen.venues(now)}
-    points = [VenuePoint(row["id"], row["lat"], row["lon"], row["name"], row["sessions"]) for row in found.values()]
-    clusters = cluster(points, zoom)
+    shown = await Shown.from_now(now)
+    found = await mapped(seen, now, shown)
+    clusters = cluster(found.columns, zoom)
     # Only venues that stand alone or share an address open as a list: a few dozen, whatever the country holds.
-    opened = [member.key for each in clusters if each.single or each.is_one_place for member in each.members]
-    coming = await seen.first_of_venues(opened, now, NEXT_SESSIONS)
+    opened = [key for each in clusters if each.venues == 1 or each.is_one_place for key in each.keys]
+    first = await seen.first_at(opened, now, NEXT_SESSIONS)
+    cards = await request.app.state.cards.of([number for ids in first.values() for number in ids], now, on_map)
+    lines = {card.session_id: card for card in cards}
+    if shown is not None:
+        index = shown.index
+        ask = partial(_first_at, index, seen, opened)
+        shown.asks(ask, ask(now), seats=seen.with_places)
+        shown.parts(card.shown for card in cards)
+        keep_while(request, shown)
 
     def describe(point: VenuePoint) -> dict[str, Any]:
         return {
-            "commune": found[point.key]["commune"],
+            "commune": found.town(point.key),
             "url": url(f"/lieux/{point.key}"),
-            "sessions": [
-                {
-                    "title": gettext(session.workshop.title),
-                    "when": fragment("find/when.txt", session=session).strip(),
-                    "url": url(f"/ateliers/{session.slug}"),
-                }
-                for session in coming.get(point.key, ())
-            ],
+            "sessions": [lines[number].made for number in first.get(point.key, ()) if number in lines],
         }
 
     return answer(request, feature_collection(clusters, describe))
+
+
+def _first_at(index: Index, search: Search, venue_ids: list[int], now: datetime) -> dict[int, list[int]]:
+    return index.first_at(index.asked(search, now), venue_ids, NEXT_SESSIONS)
 
 
 async def towns(request: Request, asked: Asked) -> Response:
@@ -87,7 +99,13 @@ async def suggest(request: Request, asked: Asked) -> Response:
     """Places and venues for what has been typed so far: `q`, at most 100 characters."""
     text = request.query_params.get("q", "")[:100]
     places = request.app.state.gazetteer.suggest(text, limit=MOST_SUGGESTIONS)
-    found = await find_by_name(text, MOST_SUGGESTIONS) if len(text.strip()) >= 4 else []
+    shown = await Shown.from_now(utc_now())
+    found: Sequence[Venue | Named] = []
+    if len(text.strip()) >= 4:
+        found = shown.index.names.find(text, MOST_SUGGESTIONS) if shown else await find_by_name(text, MOST_SUGGESTIONS)
+    if shown is not None:
+        shown.any_venue()
+        keep_while(request, shown)
     venues = [
         {"kind": "venue", "label": v.name, "detail": f"{v.postcode} {v.commune}", "code": str(v.id)} for v in found
     ]

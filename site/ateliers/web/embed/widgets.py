@@ -11,13 +11,15 @@ from starlette.responses import HTMLResponse, Response
 from ateliers import i18n, modules
 from ateliers.database import utc_now
 from ateliers.refusals import NotFound
+from ateliers.search.index import Shown
 from ateliers.templating import Here, page
 from ateliers.web import maps
+from ateliers.web.cards import in_widget, written
 from ateliers.web.embed import loader
 from ateliers.web.embed.colours import accent
 from ateliers.web.embed.options import HEIGHTS, Options, subject_of, text
 from ateliers.web.etags import is_kept, tag_of
-from ateliers.web.places import distances
+from ateliers.web.fresh import keep_while
 
 log = logging.getLogger("ateliers.embed")
 
@@ -49,14 +51,23 @@ async def widget(request: Request) -> Response:
 async def _document(request: Request, options: Options) -> Response:
     now = utc_now()
     settings = request.app.state.settings
+    shown = await Shown.from_now(now)
     i18n.set_language(options.language)
     subject = await subject_of(request, options, now)
     search = subject.search
     if subject.session is not None:
-        total, sessions = 1, [subject.session]
+        total, numbers = 1, [subject.session.id]
     else:
         total = 0 if subject.nowhere else await search.total(now)
-        sessions = await search.sessions(now, options.size) if total and options.view != "bouton" else []
+        numbers = await search.ids(now, options.size) if total and options.view != "bouton" else []
+    cards = await request.app.state.cards.of(numbers, now, in_widget)
+    if shown is not None and cards and not search.complaints.get("ou"):
+        shown.parts(card.shown for card in cards)
+        if subject.session is None:
+            shown.page_of(search, total, [card.session_id for card in cards], options.size)
+        if subject.known.venue is not None:
+            shown.venue(subject.known.venue.id)
+        keep_while(request, shown)
     drawn = None
     if options.view == "carte" and total and subject.session is None:
         drawn = maps.of_search(search, settings, now, subject.known.venue, text("embed/away.txt"))
@@ -66,9 +77,9 @@ async def _document(request: Request, options: Options) -> Response:
         catalogue=modules,
         options=options,
         subject=subject,
-        sessions=sessions,
+        written=written(cards, search.center),
+        shown=len(cards),
         total=total,
-        distances=distances(search.center, sessions),
         map=drawn,
         now=now,
     ).encode()

@@ -8,16 +8,20 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ateliers import modules
 from ateliers.alerts.demand import note_unmet
 from ateliers.database import utc_now
 from ateliers.i18n import gettext
 from ateliers.refusals import NotFound
-from ateliers.search import RADII, Search
+from ateliers.search import PAGE_SIZE, RADII, Search
+from ateliers.search.index import Shown
 from ateliers.web import maps
+from ateliers.web.cards import in_list, written
+from ateliers.web.fresh import Each, keep_while
 from ateliers.web.pages import respond
-from ateliers.web.places import distances, is_nowhere, located, named, page_count, paged
+from ateliers.web.places import is_nowhere, located, named, page_count, paged
 from geo.geocoding.places import place_of_commune
 from geo.territories import DEPARTMENTS
 
@@ -29,7 +33,8 @@ OTHER_THEMES = 3
 async def home(request: Request) -> Response:
     """The first page: where, what, when; then the themes with their real counts."""
     now = utc_now()
-    counts = await Search().count_by("theme", now)
+    counts = await _counted(Search(), "theme", now, shown := await Shown.from_now(now))
+    keep_while(request, shown)
     themes = sorted(modules.THEMES.values(), key=lambda theme: -counts.get(theme.code, 0))
     return respond(
         request,
@@ -61,10 +66,11 @@ async def department_index(request: Request) -> Response:
     if department is None:
         raise NotFound
     search = paged(request, Search(department=department.code))
-    counts = await Search(department=department.code).count_by("commune", utc_now())
+    now = utc_now()
+    counts = await _counted(Search(department=department.code), "commune", now, shown := await Shown.from_now(now))
     towns = [(request.app.state.gazetteer.by_insee(insee), count) for insee, count in counts.items()]
     communes = [(town, count) for town, count in towns if town is not None][:MOST_TOWNS]
-    return await _listed(request, search, utc_now(), department=department, communes=communes)
+    return await _listed(request, search, now, shown=shown, department=department, communes=communes)
 
 
 async def commune_index(request: Request) -> Response:
@@ -82,30 +88,56 @@ async def theme_index(request: Request) -> Response:
     if theme is None:
         raise NotFound
     search = paged(request, Search(themes=(theme.code,)))
-    departments = await Search(themes=(theme.code,)).count_by("department", utc_now())
-    return await _listed(request, search, utc_now(), theme=theme, departments=departments)
+    now = utc_now()
+    departments = await _counted(Search(themes=(theme.code,)), "department", now, shown := await Shown.from_now(now))
+    return await _listed(request, search, now, shown=shown, theme=theme, departments=departments)
 
 
-async def _listed(request: Request, search: Search, now: datetime, **more: Any) -> Response:
+async def _counted(search: Search, column: str, now: datetime, shown: Shown | None) -> dict[str, int]:
+    counts = await search.count_by(column, now)
+    if shown is not None:
+        index = shown.index
+        shown.asks(lambda later: index.count_by(index.asked(search, later), column), counts, seats=search.with_places)
+    return counts
+
+
+async def _total(search: Search, now: datetime, shown: Shown | None) -> int:
+    total = await search.total(now)
+    if shown is not None:
+        index = shown.index
+        shown.asks(lambda later: index.total(index.asked(search, later)), total, seats=search.with_places)
+    return total
+
+
+async def _listed(
+    request: Request, search: Search, now: datetime, *, shown: Shown | None = None, **more: Any
+) -> Response:
+    shown = shown or await Shown.from_now(now)
     search, known = await named(search, now)
     total = 0 if is_nowhere(search) else await search.total(now)
     pages = page_count(total)
     if search.page > pages:
         search = replace(search, page=pages, complaints={**search.complaints, "page": "out_of_range"})
-    sessions = await search.sessions(now) if total else []
-    if not total and not is_nowhere(search) and request.method == "GET" and not _is_robot(request):
-        await note_unmet(search, now)
+    cards = await request.app.state.cards.of(await search.ids(now), now, in_list) if total else []
+    widened = [] if total else await _widened(search, now, shown)
+    each = None
+    if not total and not is_nowhere(search):
+        each = await _unmet(request, search, now, shown)
+    if shown is not None and not _is_makeshift(search):
+        shown.page_of(search, total, [card.session_id for card in cards], PAGE_SIZE)
+        shown.parts(card.shown for card in cards)
+        shown.any_venue()  # a place may be a venue's name
+        keep_while(request, shown, each)
     return respond(
         request,
         "find/results.html",
         search=search,
-        sessions=sessions,
-        distances=distances(search.center, sessions),
+        cards=written(cards, search.center),
         total=total,
         pages=pages,
         now=now,
         map=maps.of_search(search, request.app.state.settings, now, known.venue) if total else None,
-        widened=[] if total else await _widened(search, now),
+        widened=widened,
         venue=known.venue,
         counsellor=known.counsellor,
         organisation=known.organisation,
@@ -113,12 +145,33 @@ async def _listed(request: Request, search: Search, now: datetime, **more: Any) 
     )
 
 
-def _is_robot(request: Request) -> bool:
+def _is_makeshift(search: Search) -> bool:
+    """Whether its place stands in for one that the address service could not tell: the next visitor may have better luck."""
+    return search.complaints.get("ou", "").startswith("geocoder_down")
+
+
+async def _unmet(request: Request, search: Search, now: datetime, shown: Shown | None) -> Each | None:
+    """Count that it found nothing; where the page may be kept, what counts it each time."""
+    if shown is None:
+        if request.method == "GET" and not _is_robot(request.scope):
+            await note_unmet(search, now)
+        return None
+    unmet = request.app.state.unmet
+
+    def each(scope: Scope) -> None:
+        if scope["method"] == "GET" and not _is_robot(scope):
+            unmet.note(search, utc_now())
+
+    each(request.scope)
+    return each
+
+
+def _is_robot(scope: Scope) -> bool:
     """Whether it says so itself: robots want nothing."""
-    return "bot" in request.headers.get("user-agent", "").lower()
+    return any(name == b"user-agent" and b"bot" in value.lower() for name, value in scope["headers"])
 
 
-async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int]]:
+async def _widened(search: Search, now: datetime, shown: Shown | None) -> list[tuple[str, Search, int]]:
     """Ways out of an empty page, each with its real count: (what changed, search, sessions)."""
     tries: list[tuple[str, Search]] = []
     if search.center is not None and search.box is None:
@@ -126,7 +179,7 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
     if search.since or search.until or search.period or search.moments:
         tries.append(("dates", replace(search, since=None, until=None, period="", moments=(), page=1)))
     if search.themes or search.text:
-        tries += [("theme", other) for other in await _other_themes(search, now)]
+        tries += [("theme", other) for other in await _other_themes(search, now, shown)]
         tries.append(("themes", replace(search, themes=(), text="", page=1)))
     if search.center is not None or search.department or search.communes or search.place is not None:
         bare = Search(where=search.where, place=search.place, position=search.position, radius=RADII[-1])
@@ -139,19 +192,19 @@ async def _widened(search: Search, now: datetime) -> list[tuple[str, Search, int
         if other.query() in seen or is_nowhere(other):
             continue
         seen.add(other.query())
-        count = await other.total(now)
+        count = await _total(other, now, shown)
         if count:
             ways.append((change, other, count))
     return ways
 
 
-async def _other_themes(search: Search, now: datetime) -> list[Search]:
+async def _other_themes(search: Search, now: datetime, shown: Shown | None) -> list[Search]:
     """The other themes that the same place, dates and people have most of; within the widest radius if need be."""
     if is_nowhere(search):
         return []
     for radius in dict.fromkeys((search.radius, RADII[-1])):
         near = replace(search, themes=(), text="", radius=radius, page=1)
-        found = await near.count_by("theme", now)
+        found = await _counted(near, "theme", now, shown)
         others = [code for code in found if code in modules.THEMES and code not in search.themes]
         if others or search.center is None:
             return [replace(near, themes=(code,)) for code in others[:OTHER_THEMES]]
