@@ -43,7 +43,13 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(open_database(settings.database_url))
+            await stack.enter_async_context(
+                open_database(
+                    settings.database_url,
+                    replica_url=settings.database_replica_url,
+                    replica_max_lag=settings.database_replica_max_lag,
+                )
+            )
             app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
             app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)

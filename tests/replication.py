@@ -1,0 +1,159 @@
+"""A real PostgreSQL primary with a streaming replica, on loopback, that can be killed, frozen and brought back."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.processes import free_port
+
+TOOLS = ("initdb", "pg_ctl", "postgres", "pg_basebackup", "pg_dump", "pg_restore", "psql")
+_LOCALE = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"], "TZ": "UTC"}
+
+
+def binaries() -> Path | None:
+    """The folder of a PostgreSQL that can replicate: Debian's newest, or where `pg_basebackup` is found; None without."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
+    found = shutil.which("pg_basebackup")
+    for folder in [*folders, *([Path(found).resolve().parent] if found else [])]:
+        if all((folder / tool).exists() for tool in TOOLS):
+            return folder
+    return None
+
+
+@dataclass
+class Cluster:
+    """One PostgreSQL server in a folder of its own."""
+
+    tools: Path
+    folder: Path
+    port: int = field(default_factory=free_port)
+    running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/ateliers"
+
+    def run(self, tool: str, *arguments: str, check: bool = True) -> str:
+        """One of PostgreSQL's own tools, as whoever owns the files: never root."""
+        command = [str(self.tools / tool), *arguments]
+        # No pipe: a server that pg_ctl starts would keep it open.
+        with tempfile.TemporaryFile() as said:
+            done = subprocess.run(command, env=_LOCALE, stdout=said, stderr=said, cwd="/", check=False, **_owner())
+            said.seek(0)
+            text = said.read().decode()
+        if check and done.returncode:
+            raise RuntimeError(f"{tool}: {text}")
+        return text
+
+    def create(self) -> None:
+        self.run(
+            "initdb",
+            "-D",
+            str(self.folder),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+            "--locale=C.UTF-8",
+            "-E",
+            "UTF8",
+        )
+        with (self.folder / "postgresql.conf").open("a") as settings:
+            settings.write(
+                "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 80\nshared_buffers = '32MB'\n"
+                "wal_keep_size = '256MB'\nhot_standby = on\n"
+            )
+
+    def start(self) -> None:
+        """Returns when it answers. A child of ours, not of pg_ctl's: killed, somebody must bury it."""
+        log = (self.folder / "log").open("ab")
+        command = [str(self.tools / "postgres"), "-D", str(self.folder), "-p", str(self.port)]
+        self.running = subprocess.Popen(command, env=_LOCALE, stdout=log, stderr=log, cwd="/", **_owner())
+        log.close()
+        while subprocess.run(self.asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+            if self.running.poll() is not None:
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    @property
+    def asked(self) -> list[str]:
+        return [str(self.tools / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: at once, and cleanly; SIGQUIT: without a checkpoint."""
+        if self.running is not None and self.running.poll() is None:
+            self.running.send_signal(how)
+            self.running.wait(30)
+
+    def follow(self, primary: Cluster) -> None:
+        """Become a streaming replica of `primary`, as docs/operate.md says it."""
+        self.run(
+            "pg_basebackup", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-D", str(self.folder),
+            "-R", "-X", "stream", "-c", "fast",
+        )  # fmt: skip
+
+    def pids(self) -> list[int]:
+        """The server and every process of it; none where it does not run."""
+        if self.running is None or self.running.poll() is not None:
+            return []
+        first = self.running.pid
+        return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+
+    def kill(self) -> None:
+        """As the power going: no process of it runs another line."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+        if self.running is not None:
+            self.running.wait()
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self.pids():
+            os.kill(pid, signal.SIGCONT)
+
+
+def _owner() -> dict[str, object]:
+    if os.geteuid():
+        return {}
+    who = pwd.getpwnam("postgres")
+    return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def replicated() -> Iterator[tuple[Cluster, Cluster]]:
+    """A primary and its replica, running, with an empty database `ateliers`."""
+    tools = binaries()
+    assert tools is not None, "no PostgreSQL with pg_basebackup: apt install postgresql"
+    home = Path(tempfile.mkdtemp(prefix="replicated-"))
+    primary, replica = Cluster(tools, home / "primary"), Cluster(tools, home / "replica")
+    try:
+        if not os.geteuid():
+            shutil.chown(home, "postgres", "postgres")
+        primary.create()
+        primary.start()
+        primary.run(
+            "psql", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-c", "CREATE DATABASE ateliers"
+        )
+        replica.follow(primary)
+        replica.start()
+        yield primary, replica
+    finally:
+        for cluster in (replica, primary):
+            cluster.thaw()
+            cluster.stop(signal.SIGQUIT)
+        shutil.rmtree(home, ignore_errors=True)
