@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
+from multiprocessing.process import BaseProcess
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -96,7 +101,15 @@ async def _stop(stopping: asyncio.Event, workers: list[asyncio.Task[None]]) -> N
 
 
 def from_environment() -> Starlette:
-    """The application as a web server's worker process starts it (`uvicorn --factory ateliers.app:from_environment`)."""
+    """The application of one of several web processes. It ends when the parent that watches over it is killed."""
     from ateliers.settings import load_settings
 
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return create_app(load_settings())
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()  # returns when it is gone, whatever became of it: else this one would hold the port for ever
+    os.kill(os.getpid(), signal.SIGTERM)
