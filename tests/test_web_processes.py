@@ -102,7 +102,7 @@ def test_a_stop_answers_what_is_in_flight(postgres_url: str, tmp_path: Path, com
             async with aiohttp.ClientSession() as client:
                 sent = asyncio.create_task(_send(client, port, session_id, 1))
                 waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                while not await other.fetchval(waits):
+                while not await other.fetchval(waits):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 assert server.running is not None
                 server.running.send_signal(signal.SIGTERM)

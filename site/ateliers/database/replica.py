@@ -115,7 +115,7 @@ class Replica:
             known = [moment for moment, lsn in self._samples if lsn <= found["lsn"]]
             self.lag = time.monotonic() - known[-1] if known else None
             if self.lag is None or self.lag > self.max_lag:
-                self._leave("is too far behind")
+                self._leave("is too far behind" if self.lag else "has not caught up")
                 return
         elif self.state == "away":
             return  # how far it is behind cannot be known
