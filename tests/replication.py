@@ -45,7 +45,7 @@ class Cluster:
 
     def run(self, tool: str, *arguments: str, check: bool = True) -> str:
         """One of PostgreSQL's own tools, as whoever owns the files: never root."""
-        command = [str(self.tools / tool), *arguments]
+        command = [str(self.tools / tool) if (self.tools / tool).exists() else tool, *arguments]
         # No pipe: a server that pg_ctl starts would keep it open.
         with tempfile.TemporaryFile() as said:
             done = subprocess.run(command, env=_LOCALE, stdout=said, stderr=said, cwd="/", check=False, **_owner())
@@ -103,6 +103,44 @@ class Cluster:
             "-R", "-X", "stream", "-c", "fast",
         )  # fmt: skip
 
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """What psql says of a statement."""
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database)
+        return self.run("psql", *where, "-At", "-c", statement)
+
+    @property
+    def archive(self) -> Path:
+        """Where its WAL is kept, if it is told to."""
+        return self.folder.with_name("archive")
+
+    def keep_wal(self) -> None:
+        """As docs/operate.md says it, before the start."""
+        self.run("mkdir", str(self.archive))
+        with (self.folder / "postgresql.conf").open("a") as settings:
+            settings.write(
+                f"archive_mode = on\narchive_command = 'test ! -f {self.archive}/%f && cp %p {self.archive}/%f'\n"
+            )
+
+    def copy(self, source: Cluster) -> None:
+        """A base back-up of `source`, which runs."""
+        self.run(
+            "pg_basebackup", "-h", "127.0.0.1", "-p", str(source.port), "-U", "postgres", "-D", str(self.folder),
+            "-X", "stream", "-c", "fast",
+        )  # fmt: skip
+        self.run("pg_verifybackup", str(self.folder))
+
+    def recover(self, archive: Path, target: str) -> None:
+        """Start, and replay what was archived up to a named point."""
+        with (self.folder / "postgresql.auto.conf").open("a") as settings:
+            settings.write(
+                f"archive_mode = off\nrestore_command = 'cp {archive}/%f %p'\nrecovery_target_name = '{target}'\n"
+                "recovery_target_action = 'promote'\n"
+            )
+        (self.folder / "recovery.signal").touch()
+        self.start()
+        while self.sql("SELECT pg_is_in_recovery()") != "f\n":
+            time.sleep(0.05)
+
     def pids(self) -> list[int]:
         """The server and every process of it; none where it does not run."""
         if self.running is None or self.running.poll() is not None:
@@ -135,25 +173,36 @@ def _owner() -> dict[str, object]:
 
 
 @contextmanager
-def replicated() -> Iterator[tuple[Cluster, Cluster]]:
-    """A primary and its replica, running, with an empty database `ateliers`."""
+def single(*, archive: bool = False) -> Iterator[Cluster]:
+    """A server without a replica, running, with an empty database `ateliers`."""
     tools = binaries()
     assert tools is not None, "no PostgreSQL with pg_basebackup: apt install postgresql"
     home = Path(tempfile.mkdtemp(prefix="replicated-"))
-    primary, replica = Cluster(tools, home / "primary"), Cluster(tools, home / "replica")
+    server = Cluster(tools, home / "primary")
     try:
         if not os.geteuid():
             shutil.chown(home, "postgres", "postgres")
-        primary.create()
-        primary.start()
-        primary.run(
-            "psql", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-c", "CREATE DATABASE ateliers"
-        )
-        replica.follow(primary)
-        replica.start()
-        yield primary, replica
+        server.create()
+        if archive:
+            server.keep_wal()
+        server.start()
+        server.sql("CREATE DATABASE ateliers")
+        yield server
     finally:
-        for cluster in (replica, primary):
-            cluster.thaw()
-            cluster.stop(signal.SIGQUIT)
+        server.thaw()
+        server.stop(signal.SIGQUIT)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def replicated() -> Iterator[tuple[Cluster, Cluster]]:
+    """A primary and its replica, running."""
+    with single() as primary:
+        replica = Cluster(primary.tools, primary.folder.with_name("replica"))
+        try:
+            replica.follow(primary)
+            replica.start()
+            yield primary, replica
+        finally:
+            replica.thaw()
+            replica.stop(signal.SIGQUIT)

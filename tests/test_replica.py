@@ -123,6 +123,32 @@ async def test_a_replica_that_dies_is_passed_over_and_read_again(both: tuple[Clu
         assert await asked() is True
 
 
+async def test_a_crowd_that_reads_while_the_replica_dies_sees_nothing_of_it(
+    both: tuple[Cluster, Cluster], there: Replica
+) -> None:
+    _, follower = both
+    stopping, count = asyncio.Event(), 0
+
+    async def reader() -> None:
+        nonlocal count
+        while not stopping.is_set():
+            with reading():
+                for _ in range(3):
+                    await connection().execute_query_dict("SELECT count(*) FROM pg_class, generate_series(1, 20)")
+            count += 1
+
+    crowd = [asyncio.create_task(reader()) for _ in range(40)]
+    for how in ("kill", "stop", "kill", "stop"):
+        seen = count
+        await until(lambda seen=seen: count > seen + 100)  # type: ignore[misc]
+        await asyncio.to_thread(getattr(follower, how))
+        await until(lambda: there.state == "away")
+        await asyncio.to_thread(follower.start)
+        await until(lambda: there.state == "used")
+    stopping.set()
+    await asyncio.gather(*crowd)
+
+
 async def test_a_replica_that_hangs_keeps_nobody(both: tuple[Cluster, Cluster], there: Replica) -> None:
     _, follower = both
     with reading():

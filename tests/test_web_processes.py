@@ -129,6 +129,23 @@ def test_a_stop_answers_what_is_in_flight(postgres_url: str, tmp_path: Path, com
     assert asyncio.run(count()) == 1
 
 
+def test_a_reload_replaces_every_process_and_refuses_nobody(
+    sqlite_url: str, tmp_path: Path, communes_file: Path
+) -> None:
+    with served(sqlite_url, tmp_path, communes_file, workers=2) as (server, port):
+        until(lambda: len(web_processes(server)) == 2)
+        first, answers = set(web_processes(server)), list[bool]()
+        assert server.running is not None
+        server.running.send_signal(signal.SIGHUP)
+
+        def replaced() -> bool:
+            answers.append(health(port))
+            return len(web_processes(server)) == 2 and not first & set(web_processes(server))
+
+        until(replaced)
+        assert all(answers)
+
+
 def test_a_parent_that_is_killed_leaves_nobody_on_the_port(
     sqlite_url: str, tmp_path: Path, communes_file: Path
 ) -> None:
