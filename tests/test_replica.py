@@ -327,6 +327,33 @@ async def test_a_booking_page_is_true_at_once(both: tuple[Cluster, Cluster], vis
         await pause(both[1], paused=False)
 
 
+async def test_without_the_primary_public_pages_go_on_and_the_rest_says_to_come_back(
+    both: tuple[Cluster, Cluster], visitor: Visitor
+) -> None:
+    there = replica.current()
+    assert there is not None
+    cast = await world.build()
+    session = await world.session(cast.gueret, cast.workshop, _wall(5))
+    form = f"/ateliers/{session.id}/reserver"
+    assert (await visitor.get(form)).status == 200
+    await until(lambda: there.looks > 0)
+    await looks(there)  # the replica has it
+    both[0].kill()
+    try:
+        assert (await visitor.get(f"/ateliers/{session.id}")).status == 200
+        assert (await visitor.get("/ateliers?departement=23")).status == 200
+        for _ in range(3):
+            answer = (await visitor.get(form)).response
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+            sent = await visitor.client.post("/ma-reservation", data={"reference": "ABCD-2345", "contact": "a@b.fr"})
+            assert sent.status_code in (422, 503)
+        assert (await visitor.get("/health/web")).status == 503
+    finally:
+        await asyncio.to_thread(both[0].start)
+    assert (await visitor.get(form)).status == 200
+    await until(lambda: there.state == "used")
+
+
 async def test_health_says_whether_it_is_read_and_how_far_behind(
     both: tuple[Cluster, Cluster], visitor: Visitor
 ) -> None:

@@ -30,7 +30,7 @@ from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
 from ateliers.webhooks import worker as webhooks
 from geo.communes import Gazetteer
-from geo.geocoding import Geocoder
+from geo.geocoding import RATE, Geocoder
 from geo.tiles import TileCache
 
 
@@ -55,7 +55,9 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
                     replica_max_lag=settings.database_replica_max_lag,
                 )
             )
-            app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            share = RATE / settings.workers  # of what the address service allows this machine
+            geocoder = Geocoder.from_url(settings.geocoder, gazetteer, rate=share)
+            app.state.geocoder = await stack.enter_async_context(geocoder)
             app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)
             app.state.proconnect = await stack.enter_async_context(provider) if provider is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 
 import click
@@ -63,7 +64,9 @@ def serve(with_worker: bool, workers: int | None) -> None:
     A process that dies is started again. SIGTERM: what is in flight is answered first, for ten seconds at most. SIGHUP
     replaces the processes one by one, where there are several. A socket of systemd's is used instead of HOST:PORT.
     """
-    settings = load_settings(**({"workers": workers} if workers else {}))
+    if workers:
+        os.environ["WORKERS"] = str(workers)  # the processes read their settings there
+    settings = load_settings()
     if with_worker and settings.workers > 1:
         raise click.UsageError("--with-worker needs WORKERS=1: start `ateliers work` beside it instead")
     check(settings)
