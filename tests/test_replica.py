@@ -273,9 +273,9 @@ async def test_public_pages_come_from_the_replica_and_the_rest_does_not(
     asked_there: list[str] = []
     fetch = Replica.fetch
 
-    async def noted(self: Replica, query: str, values: object) -> object:
+    async def noted(self: Replica, query: str, values: object, **more: bool) -> object:
         asked_there.append(query)
-        return await fetch(self, query, values)  # type: ignore[arg-type]
+        return await fetch(self, query, values, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Replica, "fetch", noted)
 

@@ -58,7 +58,7 @@ async def _from_replica(query: str, values: list[Any] | None) -> list[Any] | Non
     if not there.serves(reads):
         return None
     try:
-        return await there.fetch(query, values)
+        return await there.fetch(query, values, following=reads.following)
     except replica.FAILURES:
         # A server that goes, a row that recovery took away, a table that has not come yet, a SELECT that locks: the
         # primary has the answer, or the error.

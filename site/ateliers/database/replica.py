@@ -78,10 +78,11 @@ class Replica:
         self._samples: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
         self._goal: int | None = None  # what must be replayed before pages come back
         self._moves = 0  # how often somebody who follows went to the primary
-        self._pool: asyncpg.Pool | None = None
+        # One for requests, and one for who follows: a crowd must not keep it from what ends the crowd.
+        self._pools: tuple[asyncpg.Pool, asyncpg.Pool] | None = None
         # Who waits for a turn here leaves at once when the pool is gone; in the pool's own queue each would first try to
         # connect to a server that hangs.
-        self._turns = asyncio.Semaphore(most)
+        self._turns = (asyncio.Semaphore(most), asyncio.Semaphore(1))
 
     @classmethod
     def of(cls, primary_url: str, replica_url: str, max_lag: float) -> Replica:
@@ -121,8 +122,8 @@ class Replica:
                 return
         elif self.state == "away":
             return  # how far it is behind cannot be known
-        if self._pool is None:
-            self._pool = await asyncpg.create_pool(min_size=0, max_size=self._most, timeout=PATIENCE, **self._options)
+        if self._pools is None:
+            self._pools = (await self._pool_of(self._most), await self._pool_of(1))
         if self.state == "away":
             self.state, self._goal = "catching", None
         elif self.state == "catching" and self._goal is None and free and self._moves == moves:
@@ -155,8 +156,8 @@ class Replica:
         if gone:
             self.lag = None
             # Who waits there for an answer gets an error instead, and asks the primary.
-            pool, self._pool = self._pool, None
-            if pool is not None:
+            pools, self._pools = self._pools, None
+            for pool in pools or ():
                 pool.terminate()
 
     def serves(self, reads: Reads) -> bool:
@@ -177,20 +178,21 @@ class Replica:
             if self.state == "used":
                 self.state, self.reason = "catching", "is passed over until it has caught up"
 
-    async def fetch(self, query: str, values: Sequence[Any] | None) -> list[Any]:
+    async def _pool_of(self, most: int) -> asyncpg.Pool:
+        return await asyncpg.create_pool(min_size=0, max_size=most, timeout=PATIENCE, **self._options)
+
+    async def fetch(self, query: str, values: Sequence[Any] | None, *, following: bool = False) -> list[Any]:
         """The rows of a SELECT. Raises one of FAILURES; those of GONE end its use until it has been looked at again."""
-        pool = self._pool
-        if pool is None:
-            raise ConnectionError("the replica is away")
+        pools = self._pools
         try:
-            async with self._turns:
-                if pool is not self._pool:
+            async with self._turns[following]:
+                if pools is None or pools is not self._pools:
                     raise ConnectionError("the replica is away")
-                async with self._pool.acquire() as session:
+                async with pools[following].acquire() as session:
                     rows: list[Any] = await session.fetch(query, *(values or ()))
                     return rows
         except GONE as error:
-            if pool is self._pool:
+            if pools is not None and pools is self._pools:
                 self._leave(f"gave no answer ({type(error).__name__})", gone=True)
             raise
 
