@@ -10,7 +10,7 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from ateliers import migrations
-from ateliers.database import migrate, pending_migrations, unit_of_work
+from ateliers.database import connection, migrate, pending_migrations, unit_of_work
 from ateliers.workshops import Session
 from tests import world
 
@@ -20,6 +20,16 @@ STEPS = [path.stem for path in sorted((Path(migrations.__file__).parent).glob("0
 
 @pytest.mark.usefixtures("database")
 async def test_nothing_is_left_to_migrate() -> None:
+    assert await pending_migrations() == []
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_database_of_the_next_version_lacks_nothing() -> None:
+    """While an upgrade goes on, processes of this version run on it, and say that they are ready."""
+    await connection().execute_query_dict(
+        "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('ateliers', '9999_next', '2026-11-24 09:00:00+00:00')"
+        " RETURNING id"
+    )
     assert await pending_migrations() == []
 
 

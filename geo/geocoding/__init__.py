@@ -54,7 +54,7 @@ _ASKED = 5
 _DAY = 86_400.0
 _EMPTY_KEPT_S = 600.0
 _CACHE_SIZE = 2_000
-_RATE, _BURST = 40.0, 40.0
+RATE = 40.0  # questions a second; the service refuses an address that asks more than 50
 _LONGEST_QUIET_S = 60.0
 _LEAD = re.compile(r"^[\W_]+")
 
@@ -63,7 +63,8 @@ class Geocoder:
     """Finds places; to be opened and closed in the event loop that uses it (``async with``, or start and close).
 
     ``domain`` is the service's host and path, or None (or "none") for the gazetteer alone. ``timeout`` in seconds.
-    ``clock`` is monotonic, in seconds. One per process: the rate is counted here.
+    ``clock`` is monotonic, in seconds. One per process: the ``rate`` is counted
+    here, in questions a second, so that several processes on one machine are each given their share.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Geocoder:
         scheme: str = "https",
         user_agent: str = "ateliers/1.0",
         timeout: float = 3.0,
+        rate: float = RATE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gazetteer = gazetteer
@@ -84,7 +86,7 @@ class Geocoder:
         self._clock = clock
         self._service: BANFrance | None = None
         self._breaker = Breaker(failures=5, pause=30.0, longest=300.0, clock=clock)
-        self._bucket = TokenBucket(_RATE, _BURST, clock)
+        self._bucket = TokenBucket(rate, max(1.0, rate), clock)
         self._cache: Cache[list[Place]] = Cache(_CACHE_SIZE, clock)
         self._quiet_until = -math.inf
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
+from multiprocessing.process import BaseProcess
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -25,7 +30,7 @@ from ateliers.web.kept import Kept
 from ateliers.web.routes import routes
 from ateliers.working import rounds_of
 from geo.communes import Gazetteer
-from geo.geocoding import Geocoder
+from geo.geocoding import RATE, Geocoder
 from geo.tiles import TileCache
 
 
@@ -43,12 +48,20 @@ def create_app(settings: Settings, *, with_worker: bool = False) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(open_database(settings.database_url))
+            await stack.enter_async_context(
+                open_database(
+                    settings.database_url,
+                    replica_url=settings.database_replica_url,
+                    replica_max_lag=settings.database_replica_max_lag,
+                )
+            )
             if settings.search_index:
                 await stack.enter_async_context(kept_index(settings.database_url))
                 ending = asyncio.Event()
                 stack.push_async_callback(_stop, ending, [asyncio.create_task(app.state.unmet.run(ending))])
-            app.state.geocoder = await stack.enter_async_context(Geocoder.from_url(settings.geocoder, gazetteer))
+            share = RATE / settings.workers  # of what the address service allows this machine
+            geocoder = Geocoder.from_url(settings.geocoder, gazetteer, rate=share)
+            app.state.geocoder = await stack.enter_async_context(geocoder)
             app.state.opendata = await stack.enter_async_context(opendata.Keeper(settings))
             provider = Provider.of(settings)
             app.state.proconnect = await stack.enter_async_context(provider) if provider is not None else None
@@ -87,7 +100,15 @@ async def _stop(stopping: asyncio.Event, workers: list[asyncio.Task[None]]) -> N
 
 
 def from_environment() -> Starlette:
-    """The application as a web server's worker process starts it (`uvicorn --factory ateliers.app:from_environment`)."""
+    """The application of one of several web processes. It ends when the parent that watches over it is killed."""
     from ateliers.settings import load_settings
 
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return create_app(load_settings())
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()  # returns when it is gone, whatever became of it: else this one would hold the port for ever
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -40,6 +40,16 @@ class Settings(BaseSettings):
         "sqlite:///var/ateliers.db",
         description="sqlite:///relative/path, sqlite:////absolute/path, or postgres://user:password@host:5432/name",
     )
+    database_replica_url: str = Field(
+        "",
+        description="postgres://… of a streaming replica of DATABASE_URL: search and public pages are read there; empty: none",
+    )
+    database_replica_max_lag: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds behind, at most, at which the replica is read; with PAGES_KEPT, what a page may be late by",
+    )
     mail_url: str = Field(
         "maildir:var/mail",
         description="maildir:FOLDER, smtp://user:password@host:587 (STARTTLS when offered), or smtps://…:465",
@@ -134,6 +144,13 @@ class Settings(BaseSettings):
                 except ValueError:
                     raise ValueError("write IP addresses or networks, for example 127.0.0.1, 10.0.0.0/8") from None
         return value
+
+    @field_validator("database_replica_url")
+    @classmethod
+    def _known_replica(cls, value: str) -> str:
+        if value and value.partition(":")[0] not in {"postgres", "postgresql"}:
+            raise ValueError("only a replica of PostgreSQL can be read: write postgres://user:password@host:5432/name")
+        return cls._known_database(value) if value else value
 
     @field_validator("database_url")
     @classmethod
@@ -260,6 +277,12 @@ class Settings(BaseSettings):
             raise ValueError("SECRET_KEY is missing: with DEMO=no, set 32 random characters or more")
         if not self.demo and self.mail_from.endswith(".example"):
             raise ValueError("MAIL_FROM is missing: with DEMO=no, set the mailbox that sends and that is read")
+        return self
+
+    @model_validator(mode="after")
+    def _replica_has_a_primary(self) -> Settings:
+        if self.database_replica_url and self.database_url.startswith("sqlite:"):
+            raise ValueError("DATABASE_REPLICA_URL cannot be used: DATABASE_URL is SQLite, which has no replica")
         return self
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ async def data(request: Request) -> JSONResponse:
 app = Starlette(routes=[Route("/page", page), Route("/json", data)])
 
 if __name__ == "__main__":
-    from ateliers.commands.serving import server_options
+    from ateliers.commands.web_processes import server_options
     from tests import world
 
     options = server_options(world.settings(host="127.0.0.1", port=int(sys.argv[1])))

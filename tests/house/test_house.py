@@ -100,6 +100,10 @@ def test_placeholders_agree_in_every_language() -> None:
     [
         ("DATABASE_URL", "mysql://x/y", "sqlite:/// and postgres://"),
         ("DATABASE_URL", "postgres://user:hunter2@host", "names no database"),
+        ("DATABASE_REPLICA_URL", "sqlite:///copy.db", "only a replica of PostgreSQL"),
+        ("DATABASE_REPLICA_URL", "postgres://user:hunter2@host", "names no database"),
+        ("DATABASE_REPLICA_URL", "postgres://user:hunter2@host/db", "DATABASE_URL is SQLite"),
+        ("DATABASE_REPLICA_MAX_LAG", "0", "greater"),
         ("MAIL_URL", "smtp://", "no host"),
         ("MAIL_URL", "pigeon:coop", "maildir:"),
         ("PORT", "eighty", "integer"),

@@ -156,6 +156,8 @@ async def test_health_is_not_ready_when_letters_stay(site: Visitor) -> None:
     report = answer.json()
     assert (report["ready"], report["outbox"], report["database"], report["migrations"]) == (False, False, True, True)
     assert report["outbox_age_seconds"] >= 15 * 60
+    answer = (await site.get("/health/web")).response  # what a proxy asks: booking goes on
+    assert (answer.status_code, answer.json()["ready"], answer.json()["outbox"]) == (200, True, False)
 
 
 async def test_a_demonstration_has_a_number_that_nobody_answers_and_a_service_its_own() -> None:

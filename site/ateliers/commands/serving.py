@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
-import sys
-from typing import Any
 
 import click
-import uvicorn
 
 from ateliers import database
 from ateliers.commands.starting import check, check_communes, check_database, refresh
+from ateliers.commands.web_processes import run
 from ateliers.settings import Settings, load_settings
 
 
@@ -31,7 +30,7 @@ def up() -> None:
 
         asyncio.run(load_if_empty(settings))
     click.echo("\n" + "\n".join(f"  {line}" for line in banner(settings)) + "\n")
-    _run(settings, with_worker=True)
+    run(settings, with_worker=True)
 
 
 def banner(settings: Settings) -> list[str]:
@@ -58,39 +57,19 @@ def banner(settings: Settings) -> list[str]:
 
 @click.command()
 @click.option("--with-worker", is_flag=True, help="Deliver the mail from this process too (one web process only).")
-def serve(with_worker: bool) -> None:
-    """Serve the site at HOST:PORT with WORKERS processes. The database must be migrated."""
+@click.option("--workers", type=click.IntRange(1, 64), help="Web processes; by default WORKERS.")
+def serve(with_worker: bool, workers: int | None) -> None:
+    """Serve the site at HOST:PORT with WORKERS processes. The database must be migrated.
+
+    A process that dies is started again. SIGTERM: what is in flight is answered first, for ten seconds at most. SIGHUP
+    replaces the processes one by one, where there are several. A socket of systemd's is used instead of HOST:PORT.
+    """
+    if workers:
+        os.environ["WORKERS"] = str(workers)  # the processes read their settings there
     settings = load_settings()
     if with_worker and settings.workers > 1:
         raise click.UsageError("--with-worker needs WORKERS=1: start `ateliers work` beside it instead")
     check(settings)
     check_communes(settings)
     asyncio.run(check_database(settings))
-    _run(settings, with_worker=with_worker)
-
-
-def server_options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is started with."""
-    return {
-        "host": settings.host,
-        "port": settings.port,
-        "log_level": "warning",
-        "access_log": False,  # addresses hold search words and tokens: the reverse proxy's log is the place, masked
-        "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": list(settings.trusted_proxies),
-        "server_header": False,
-        "timeout_graceful_shutdown": 10,
-    }
-
-
-def _run(settings: Settings, *, with_worker: bool) -> None:
-    options = server_options(settings)
-    if settings.workers > 1:
-        uvicorn.run("ateliers.app:from_environment", factory=True, workers=settings.workers, **options)
-        return
-    from ateliers.app import create_app
-
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))
-    server.run()
-    if not server.started:
-        sys.exit(1)
+    run(settings, with_worker=with_worker)

@@ -53,10 +53,12 @@ def migrate() -> None:
 
 @click.command()
 def vendor() -> None:
-    """Copy what a browser needs from node_modules to static/vendor, and draw the map's own background."""
+    """Copy what a browser needs from node_modules to static/vendor, draw the map's own background, compress static files."""
+    from ateliers.commands.compressing import compress
     from ateliers.commands.vendor import vendor as copy
 
     copy(resource_dir("static").parent)
+    compress(resource_dir("static"))
 
 
 @click.group()

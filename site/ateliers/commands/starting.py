@@ -85,6 +85,9 @@ def refresh(settings: Settings) -> None:
                 click.echo("Front-end packages copied to static/vendor")
         except PackagesMissing as error:
             raise click.ClickException(f"{error}. Run `make setup` first.") from None
+        from ateliers.commands.compressing import compress
+
+        compress(resource_dir("static"))
 
 
 def _is_outdated(settings: Settings) -> bool:

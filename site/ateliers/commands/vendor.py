@@ -102,7 +102,11 @@ def _is_done(folder: Path, stamp: dict[str, str]) -> bool:
 def _strangers(folder: Path) -> Iterator[Path]:
     """Files of an earlier list: a stale script must not stay reachable."""
     known = {folder / name for name in (*_COPIES, _BASEMAP, _STAMP)}
-    yield from (path for path in list(folder.rglob("*")) if path.is_file() and path not in known)
+    for path in list(folder.rglob("*")):
+        # What `compressing` has made beside a file of ours goes when the file does.
+        origin = path.with_suffix("") if path.suffix in {".br", ".gz"} else path
+        if path.is_file() and origin not in known:
+            yield path
 
 
 def _put(path: Path, body: bytes) -> None:

@@ -92,8 +92,13 @@ def _forget(task: asyncio.Task[Any]) -> None:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
+async def open_database(
+    url: str, *, replica_url: str = "", replica_max_lag: float = 0.5
+) -> AsyncIterator[BaseDBAsyncClient]:
     """Connect for the time of the block and disconnect at its end, after running units of work have ended.
+
+    `replica_url`: of a streaming replica that is read within `replica.reading()`, unless it is away or `replica_max_lag`
+    seconds behind; it need not be there.
 
     Raises `DatabaseUnusable` at once, not at the first query: a file that is no database, a server that is away.
     An exception that skipped the closing would hang the interpreter on SQLite (aiosqlite's thread waits for ever).
@@ -104,9 +109,15 @@ async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
         EXECUTOR_CACHE.clear()  # Tortoise keeps statements by connection name, whatever engine that name meant before
         with context, _opening():
             _look_at_file(url)
-            await context.init(config=_config(url), _enable_global_fallback=True)
+            await context.init(config=_config(url, reading=bool(replica_url)), _enable_global_fallback=True)
             await context.db().create_connection(with_db=True)
-        yield context.db()
+        if not replica_url:
+            yield context.db()
+            return
+        from ateliers.database.replica import Replica, watched
+
+        async with watched(Replica.of(url, replica_url, replica_max_lag)):
+            yield context.db()
     finally:
         if _running:
             await asyncio.wait(set(_running))
@@ -115,8 +126,13 @@ async def open_database(url: str) -> AsyncIterator[BaseDBAsyncClient]:
 
 @asynccontextmanager
 async def connection_of_its_own(url: str) -> AsyncIterator[BaseDBAsyncClient]:
-    """Another connection to the database of `url`, for hand-written SQL that must not wait behind everybody's queries."""
-    engine = _config(url)["connections"]["default"]
+    """Another connection to the database of `url`, for hand-written SQL that must not wait behind everybody's queries.
+
+    Within `replica.reading()` it too asks the replica that is watched.
+    """
+    from ateliers.database import replica
+
+    engine = _config(url, reading=replica.current() is not None)["connections"]["default"]
     credentials = dict(engine["credentials"])
     if sqlite_path(url) is None:
         credentials |= {"minsize": 1, "maxsize": 1}
@@ -204,7 +220,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parts.path[1:]) if parts.scheme == "sqlite" else None
 
 
-def _config(url: str) -> dict[str, Any]:
+def _config(url: str, *, reading: bool = False) -> dict[str, Any]:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,6 +239,8 @@ def _config(url: str) -> dict[str, Any]:
         # Tortoise's default pool of 5 starves a process that answers 200 bookings at once.
         login: Any = engine["credentials"]
         engine["credentials"] = {"minsize": 1, "maxsize": 10, **login}
+        if reading:
+            engine["engine"] = "ateliers.database.asyncpg_reading"
     modules = [f"ateliers.{name}" for name in MODELS]
     return {
         "connections": {"default": engine},

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ateliers import modules, outbox
-from ateliers.database import connection, pending_migrations, utc_now
+from ateliers.database import connection, pending_migrations, replica, utc_now
 from ateliers.web.pages import respond
 from geo.territories import DEPARTMENTS
 
@@ -35,6 +35,7 @@ PRIVATE = (
     "/pro",
     "/*/pro",
 )  # as robots.txt writes them; `*` is a language
+WEB_HEALTH = "/health/web"
 OUTBOX_LATE = timedelta(minutes=15)  # a letter that has been due for longer means that no worker delivers
 
 
@@ -67,10 +68,15 @@ async def robots_txt(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Ready or not: 200 when the database answers, its tables are up to date and letters leave; 503 otherwise.
 
-    Letters that wait are for whoever watches: a load balancer should look at `database` and `migrations` alone, for
-    a site whose worker stands still keeps every letter and can go on booking.
+    Letters that wait are for whoever watches: a load balancer asks `/health/web`, which leaves them out, for a site whose
+    worker stands still keeps every letter and can go on booking. A replica that is away makes nothing unready either: the
+    primary is read. `replica` says whether this process reads from it, and how many seconds it is behind at most.
     """
     report: dict[str, object] = {"database": False, "migrations": False, "outbox_age_seconds": None, "outbox": False}
+    there = replica.current()
+    if there is not None:
+        lag = None if there.lag is None else round(there.lag, 2)
+        report["replica"] = {"used": there.state == "used", "lag_seconds": lag}
     try:
         await connection().execute_query("SELECT 1")
         report["database"] = True
@@ -80,7 +86,8 @@ async def health(request: Request) -> Response:
         report["outbox"] = age is None or age < OUTBOX_LATE
     except Exception as error:
         report["error"] = type(error).__name__
-    ready = bool(report["database"] and report["migrations"] and report["outbox"])
+    web = bool(report["database"] and report["migrations"])
+    ready = web and (bool(report["outbox"]) or request.url.path == WEB_HEALTH)
     report["ready"] = ready
     return JSONResponse(report, 200 if ready else 503, headers={"Cache-Control": "no-store"})
 
@@ -90,4 +97,5 @@ routes = [
     Route("/.well-known/security.txt", security_txt),
     Route("/robots.txt", robots_txt),
     Route("/health", health),
+    Route(WEB_HEALTH, health),
 ]

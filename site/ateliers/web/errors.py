@@ -6,6 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -109,4 +110,9 @@ handlers: dict[Any, Any] = {
     refusals.Refusal: refused,
     HTTPException: http_error,
     DBConnectionError: no_database,
+    # As asyncpg says it. Nothing else that a page asks lets an error of the network through.
+    ConnectionError: no_database,
+    asyncpg.PostgresConnectionError: no_database,
+    asyncpg.CannotConnectNowError: no_database,
+    asyncpg.AdminShutdownError: no_database,
 }

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ateliers import i18n
 from ateliers.settings import Settings
 from ateliers.web.fresh import KeptAnswers
+from ateliers.web.reading import ReadsOnly
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 MAX_BODY = 64 * 1024  # bytes; the longest form of ours is under 4 kB
@@ -40,6 +41,7 @@ def stack(settings: Settings) -> list[Middleware]:
         Middleware(SecurityHeaders, secure=settings.base_url.startswith("https://")),
         Middleware(GZipMiddleware, minimum_size=600, compresslevel=5, exclude_content_types=COMPRESSED),
         Middleware(Language),
+        Middleware(ReadsOnly),
         Middleware(Crashes),
         Middleware(OwnFormsOnly, origin=settings.base_url),
         Middleware(BodyLimit, most=MAX_BODY, larger=LARGER_BODIES),

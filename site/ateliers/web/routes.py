@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from ateliers.settings import Settings, resource_dir
 from ateliers.web import (
@@ -24,23 +21,10 @@ from ateliers.web import (
     publishing,
     second_factor,
     sign_in,
+    static,
     texts,
     tiles,
 )
-
-YEAR = 31_536_000
-
-
-class Static(StaticFiles):
-    """Files with a digest in their address (`?v=`) never change: a year. The others: a day."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        versioned = b"v=" in scope.get("query_string", b"") or path.startswith("vendor/fonts/")
-        response.headers["Cache-Control"] = (
-            f"public, max-age={YEAR}, immutable" if versioned else "public, max-age=86400"
-        )
-        return response
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -63,5 +47,5 @@ def routes(settings: Settings) -> list[BaseRoute]:
         *proconnect.routes,
         *desk.routes,
         *(mailbox.routes if settings.demo else []),
-        Mount("/static", Static(directory=resource_dir("static"))),
+        Mount("/static", static.Files(directory=resource_dir("static"))),
     ]

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 # Open to anybody, on purpose: what citizens, calendars, maps and monitors ask for. `/r/…` is opened by its token.
 PUBLIC = re.compile(
     r"/|/api|/ateliers(/.*)?|/lieux/.*|/a/.*|/agenda\.(ics|atom|json)|/sitemap(-.*)?\.xml|/r/\{token\}(/.*)?|/api/v1/.*"
-    r"|/tiles/.*|/carte.*|/static|/health|/robots\.txt|/\.well-known/.*|/demo/(courrier|sms)(/.*)?|/map/.*|/embed/.*|/alertes/.*"
+    r"|/tiles/.*|/carte.*|/static|/health(/web)?|/robots\.txt|/\.well-known/.*|/demo/(courrier|sms)(/.*)?|/map/.*|/embed/.*|/alertes/.*"
     r"|/(integrer|oembed|donnees(/.*)?|ma-reservation|accessibilite|mentions-legales|donnees-personnelles|cookies|plan-du-site)"
     r"|/aide|/facile-a-lire|/avis/.*|/borne/.*|/s/\{code\}|/sms/recus/\{key\}"
 )

@@ -19,6 +19,7 @@ from typing import Any
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from ateliers.database import connection_of_its_own, journal, utc_now
+from ateliers.database.replica import reading
 from ateliers.search.index.columns import Columns, room, write
 from ateliers.search.index.index import MOST_ADDED, Index
 from ateliers.search.index.loading import Loader, micros
@@ -61,7 +62,8 @@ class Keeper:
             if self.index is None or self.current(now) is not None:
                 return self.current(now)
             try:
-                await self._look(utc_now())
+                with reading(following=True):
+                    await self._look(utc_now())
             except Exception:
                 log.exception("the index could not be read: searches ask the database")
                 self.index = None
@@ -89,9 +91,10 @@ class Keeper:
         self._looked = time.monotonic(), time.time()
 
     async def look(self, now: datetime) -> None:
-        """Read what has changed since the last look; everything, where that cannot be told."""
+        """Read what has changed since the last look; everything, where that cannot be told. From where pages are read."""
         async with self._one:
-            await self._look(now)
+            with reading(following=True):
+                await self._look(now)
 
     async def _look(self, now: datetime) -> None:
         index, began = self.index, (time.monotonic(), time.time())
