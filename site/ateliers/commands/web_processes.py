@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -10,11 +11,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 from ateliers.settings import Settings
 
 log = logging.getLogger("ateliers.serve")
+HEARD_OUT = 0.3  # seconds
 FIRST_INHERITED = 3  # of file descriptors, by sd_listen_fds(3)
 
 
@@ -47,16 +49,46 @@ def run(settings: Settings, *, with_worker: bool) -> None:
         return
     from ateliers.app import create_app
 
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))
+    server = Server(uvicorn.Config(create_app(settings, with_worker=with_worker), **options))
     server.run(sockets or None)
     if not server.started:
         sys.exit(1)
 
 
-class Processes(Multiprocess):
+class Server(uvicorn.Server):
+    """uvicorn's, which hears out who has just come before it closes: their request may still be on its way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody new, wait a moment, answer what is in flight."""
+        for listening in self.servers:
+            listening.close()
+        for each in sockets or []:
+            each.close()
+        await asyncio.sleep(HEARD_OUT)
+        await super().shutdown(sockets)
+
+
+class WebProcess(multiprocess.Process):
+    """One of several, with that server."""
+
+    @property
+    def server(self) -> Server:
+        """The server of the process itself, made there."""
+        if self._server is None:
+            self._server = Server(config=self.config)
+        assert isinstance(self._server, Server)  # noqa: S101 - made here alone
+        return self._server
+
+
+class Processes(multiprocess.Multiprocess):
     """uvicorn's, which says in the log when one has died, and whether none can start."""
 
     failed = False
+
+    def run(self) -> None:
+        """Until SIGTERM or Ctrl+C."""
+        multiprocess.Process = WebProcess  # type: ignore[misc]  # it makes its own by that name, and has no other way
+        super().run()
 
     def keep_subprocess_alive(self) -> None:
         """A new process in the place of each that is dead or answers no more."""
