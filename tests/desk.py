@@ -9,6 +9,7 @@ from email.policy import default
 from ateliers.database import unit_of_work, utc_now
 from ateliers.outbox import OutboxMessage
 from ateliers.people import Counsellor, sign_in
+from tests import world
 from tests.visiting import Visitor
 
 
@@ -24,8 +25,7 @@ async def letter_text(to: str) -> str:
     """The plain words of the last letter to an address, spaces folded."""
     row = await OutboxMessage.filter(recipient=to).order_by("-id").first()
     assert row is not None, to
-    assert row.message is not None
-    text = message_from_bytes(bytes(row.message), policy=default).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    text = message_from_bytes(world.written(row), policy=default).get_body(("plain",)).get_content()  # type: ignore[union-attr]
     return " ".join(str(text).split())
 
 

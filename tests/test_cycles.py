@@ -50,7 +50,7 @@ async def _book(session: Session, name: str = "Chloé Martin", **more: Any) -> B
 
 async def _letters() -> list[EmailMessage]:
     rows = await OutboxMessage.filter(message__isnull=False).order_by("id")
-    return [message_from_bytes(row.message, policy=default) for row in rows if row.message]  # type: ignore[misc]
+    return [message_from_bytes(world.written(row), policy=default) for row in rows if row.message or row.draft]  # type: ignore[misc]
 
 
 def _entry(letter: EmailMessage) -> tuple[str, str, datetime]:

@@ -50,10 +50,13 @@ async def kinds(booking: Booking) -> list[str]:
     return [row.kind for row in await letters(booking)]
 
 
+def written(row: OutboxMessage) -> bytes:
+    return world.written(row, post())
+
+
 async def event_of(booking: Booking) -> Event:
     row = (await letters(booking))[-1]
-    assert row.message is not None
-    return mails.invitation(row.message)
+    return mails.invitation(written(row))
 
 
 async def again(booking: Booking) -> Booking:
@@ -65,7 +68,7 @@ async def taken(session: Session) -> int:
 
 
 def text_of(row: OutboxMessage) -> str:
-    part = message_from_bytes(row.message or b"", policy=default).get_body(("plain",))  # type: ignore[attr-defined]
+    part = message_from_bytes(written(row), policy=default).get_body(("plain",))  # type: ignore[attr-defined]
     return str(part.get_content())
 
 
@@ -82,7 +85,7 @@ async def test_a_decline_that_passed_the_relay_s_tests_frees_the_place_and_can_b
     letter = (await letters(booking))[-1]
     assert "Votre agenda nous dit que vous ne venez pas." in text_of(letter)
     assert f"/r/{manage_token(booking.uid, world.SECRET)}" in text_of(letter)
-    cancel = mails.invitation(letter.message or b"")
+    cancel = mails.invitation(written(letter))
     assert (cancel["STATUS"], int(cancel["SEQUENCE"])) == ("CANCELLED", 1)
     await waiting_list.leave(ben.id, post=post(), now=NOW)
     assert (await bookings.take_back(booking.id, post=post(), now=NOW)).state == "confirmed"
@@ -106,9 +109,7 @@ async def test_a_decline_that_nothing_proves_is_asked_about_once(program: str) -
     assert await kinds(booking) == ["confirmed", "free_place"]
     assert (await taken(session), (await again(booking)).state) == (1, "confirmed")
     letter = (await letters(booking))[-1]
-    assert str(message_from_bytes(letter.message or b"", policy=default)["Subject"]).startswith(
-        "Libérer votre place ? "
-    )
+    assert str(message_from_bytes(written(letter), policy=default)["Subject"]).startswith("Libérer votre place ? ")
     link = f"https://ateliers.example/r/{manage_token(booking.uid, world.SECRET)}/annuler"
     assert text_of(letter).count(link) == 1
     assert letter.recipient == "chloe@exemple.fr"
@@ -116,7 +117,7 @@ async def test_a_decline_that_nothing_proves_is_asked_about_once(program: str) -
 
 async def event_of_first(booking: Booking) -> Event:
     row = (await letters(booking))[0]
-    return mails.invitation(row.message or b"")
+    return mails.invitation(written(row))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ async def test_the_letter_speaks_english_and_counts(seats: int, words: str) -> N
     await receive(mails.answer(await event_of(booking)), post=post(), now=NOW)
     letter = (await letters(booking))[-1]
     assert words in text_of(letter)
-    html = message_from_bytes(letter.message or b"", policy=default).get_body(("html",)).get_content()  # type: ignore[attr-defined]
+    html = message_from_bytes(written(letter), policy=default).get_body(("html",)).get_content()  # type: ignore[attr-defined]
     assert ("Free my places" if seats > 1 else "Free my place<") in html
 
 
@@ -148,7 +149,7 @@ async def test_the_secret_address_of_the_organiser_proves_an_answer() -> None:
     mine = mails.answer(event, to="undisclosed", sender="chloe@travail.example")
     assert await receive(mine, post=secret, now=NOW, recipients=[address.upper()]) is Done.FREED
     letter = (await letters(booking))[-1]
-    assert mails.invitation(letter.message or b"")["ORGANIZER"] == event["ORGANIZER"]
+    assert mails.invitation(written(letter))["ORGANIZER"] == event["ORGANIZER"]
 
 
 @pytest.mark.parametrize("header", ["Delivered-To", "X-Original-To"])
@@ -214,7 +215,7 @@ async def test_an_answer_to_the_hour_before_a_move_frees_nothing() -> None:
     new = await again(booking)
     assert (new.state, new.coming_at) == ("confirmed", None)
     moved = next(row for row in await letters(booking) if row.kind == "changed")
-    fresh = mails.relayed(mails.answer(mails.invitation(moved.message or b"")))
+    fresh = mails.relayed(mails.answer(mails.invitation(written(moved))))
     assert await receive(fresh, post=post(), now=NOW) is Done.FREED
 
 
@@ -364,7 +365,7 @@ async def test_one_date_of_a_cycle_is_declined_alone() -> None:
 async def sent(booking: Booking) -> bytes:
     """Its first letter, as it left."""
     row = (await letters(booking))[0]
-    raw = row.message or b""
+    raw = written(row)
     await OutboxMessage.filter(id=row.id).update(sent_at=NOW, next_attempt_at=None, message=None)
     return raw
 
@@ -410,7 +411,7 @@ async def test_a_report_that_does_not_match_changes_nothing(kind: str) -> None:
 
 async def test_a_letter_still_to_go_cannot_have_come_back() -> None:
     _, booking = await booked()
-    raw = mails.bounce((await letters(booking))[0].message or b"")
+    raw = mails.bounce(written((await letters(booking))[0]))
     assert await receive(raw, post=post(), now=NOW) is Done.FOREIGN
 
 
@@ -438,7 +439,7 @@ async def test_an_address_that_the_server_refused_is_wrong_and_a_server_that_ref
 async def test_the_wrong_address_of_who_comes_says_nothing_of_who_booked() -> None:
     _, booking = await booked(beneficiary="Rosa Petit", guest_email="rosa@exemple.fr")
     theirs = await OutboxMessage.get(group_key=booking.uid, recipient="rosa@exemple.fr")
-    back = mails.bounce(theirs.message or b"", "rosa@exemple.fr")
+    back = mails.bounce(written(theirs), "rosa@exemple.fr")
     gone = OutboxMessage.filter(id=theirs.id)
     await gone.update(sent_at=NOW, next_attempt_at=None, message=None)
     assert await receive(back, post=post(), now=NOW) is Done.WRONG_ADDRESS

@@ -40,7 +40,7 @@ from tests import world
 from tests.inbound_mails import PASS, RELAY
 from tests.mail_server import mail_server
 from tests.processes import Process, environment, free_port
-from tests.test_inbound import again, event_of, kinds, post
+from tests.test_inbound import again, event_of, kinds, post, written
 from tests.web.test_find import _wall
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +90,7 @@ async def test_the_whole_way_of_a_decline_by_real_servers() -> None:
     where = post()
     booking = await booked(where)
     async with mail_server() as theirs, listening(where, "lmtp://127.0.0.1:0") as port, relay(port) as hop:
-        await deliver_due(open_transport(theirs.url), utc_now())
+        await deliver_due(open_transport(theirs.url), utc_now(), compose=where.letter_of)
         event = mails.invitation(theirs.received[0].original_content or b"")
         raw = mails.answer(event, stamp=utc_now().replace(microsecond=0))
         sent = await aiosmtplib.send(
@@ -99,7 +99,7 @@ async def test_the_whole_way_of_a_decline_by_real_servers() -> None:
         assert sent[1] == "OK"
         # Committed when the client was told: nothing is waited for here.
         assert (await again(booking)).state == "cancelled"
-        await deliver_due(open_transport(theirs.url), utc_now())
+        await deliver_due(open_transport(theirs.url), utc_now(), compose=where.letter_of)
         assert len(theirs.received) == 2
         cancelled = mails.invitation(theirs.received[1].original_content or b"")
         assert cancelled["UID"] == event["UID"]
@@ -390,7 +390,7 @@ async def test_a_mailbox_is_read_once_and_what_people_wrote_stays_unread_for_peo
     where = post(inbound_imap=imap_url)
     booking = await booked(where)
     huge = HUMAN + b"x" * 76 + b"\r\n" * 700_000
-    letter = (await OutboxMessage.get(group_key=booking.uid)).message or b""
+    letter = written(await OutboxMessage.get(group_key=booking.uid))
     no = mails.relayed(await decline(booking))
     await OutboxMessage.all().update(sent_at=utc_now(), next_attempt_at=None)
     await asyncio.to_thread(_deliver, imap_url, HUMAN, no, mails.bounce(letter), huge, no)

@@ -87,7 +87,8 @@ def test_workers_killed_again_and_again_lose_no_letter(database_url: str, tmp_pa
     arrived = Counter(message["Message-ID"] for message in box)
     assert set(arrived) == {f"<{number}@example.org>" for number in range(LETTERS)}
     assert sum(arrived.values()) - LETTERS <= 4  # at most the one in hand, for each kill
-    assert len(list((tmp_path / "mail" / "tmp").iterdir())) <= 4  # what the killed had in hand: nothing half appears in new/
+    # What the killed had in hand; nothing half-written appears in new/.
+    assert len(list((tmp_path / "mail" / "tmp").iterdir())) <= 4
 
 
 def test_the_dead_are_listed_and_can_be_tried_again(sqlite_url: str, tmp_path: Path) -> None:

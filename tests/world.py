@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ateliers.bookings import Wish
 from ateliers.bookings.notices import Post
+from ateliers.outbox import OutboxMessage
 from ateliers.people import Counsellor, Organisation, Stay
 from ateliers.settings import Settings
 from ateliers.venues import Venue
@@ -143,3 +144,11 @@ async def build() -> World:
         ),
         workshop=await workshop(),
     )  # fmt: skip
+
+
+def written(row: OutboxMessage, where: Post | None = None) -> bytes:
+    """The letter of an outbox row, as the worker hands it to the mail server."""
+    if row.draft is not None:
+        return (where or post()).letter_of(row.draft)
+    assert row.message is not None
+    return bytes(row.message)

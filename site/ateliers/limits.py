@@ -15,6 +15,7 @@ from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.models import Model
 
 from ateliers.database import parameter
+from ateliers.database.at_once import Step
 from ateliers.refusals import TooMany
 
 
@@ -38,21 +39,35 @@ class Limit:
     window: timedelta
 
 
+_AGAIN = """ON CONFLICT (key) DO UPDATE SET
+ count = CASE WHEN hit.ends_at <= {now} THEN 1 ELSE hit.count + 1 END,
+ ends_at = CASE WHEN hit.ends_at <= {now} THEN excluded.ends_at ELSE hit.ends_at END"""
+
+
 async def count(tx: TransactionalDBClient, limit: Limit, subject: str, secret: bytes, now: datetime) -> None:
     """Count one more of `subject` under `limit`; raise `TooMany` past it. One statement: two processes cannot both be last."""
-    key = hmac.new(secret, f"{limit.name}:{subject}".encode(), hashlib.sha256).hexdigest()
     p1, p2, p3 = (parameter(n) for n in (1, 2, 3))
     rows = await tx.execute_query_dict(
-        f"INSERT INTO hit (key, count, ends_at) VALUES ({p1}, 1, {p2}) ON CONFLICT (key) DO UPDATE SET"  # noqa: S608
-        f" count = CASE WHEN hit.ends_at <= {p3} THEN 1 ELSE hit.count + 1 END,"
-        f" ends_at = CASE WHEN hit.ends_at <= {p3} THEN excluded.ends_at ELSE hit.ends_at END"
-        " RETURNING count, ends_at",
-        [key, now + limit.window, now],
+        f"INSERT INTO hit (key, count, ends_at) VALUES ({p1}, 1, {p2}) {_AGAIN.format(now=p3)} RETURNING count, ends_at",  # noqa: S608
+        [_key(limit, subject, secret), now + limit.window, now],
     )
     if rows[0]["count"] > limit.most:
         ends_at = rows[0]["ends_at"]
         ends_at = datetime.fromisoformat(ends_at) if isinstance(ends_at, str) else ends_at
         raise TooMany(max(1, round((ends_at - now).total_seconds())))
+
+
+def counting(limit: Limit, subject: str, secret: bytes, now: datetime) -> Step:
+    """`count` as a step of `write_at_once`: it writes no row past the limit."""
+    sql = "INSERT INTO hit (key, count, ends_at) SELECT ?1, 1, ?2 FROM given WHERE TRUE"
+    return Step(
+        f"{sql} {_AGAIN.format(now='?3')} WHERE hit.ends_at <= ?3 OR hit.count < ?4",
+        (_key(limit, subject, secret), now + limit.window, now, limit.most),
+    )
+
+
+def _key(limit: Limit, subject: str, secret: bytes) -> str:
+    return hmac.new(secret, f"{limit.name}:{subject}".encode(), hashlib.sha256).hexdigest()
 
 
 async def forget(now: datetime) -> int:

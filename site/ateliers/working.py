@@ -19,7 +19,7 @@ def rounds_of(post: Post, stopping: asyncio.Event) -> list[Coroutine[Any, Any, N
     """Each round, to be run until `stopping`; the database must be open. Any number of processes may run them."""
     settings = post.settings
     return [
-        outbox.run_worker(settings, stopping),
+        outbox.run_worker(settings, stopping, post.letter_of),
         sms.run(settings, stopping),
         waiting_list.run(post, stopping),
         reminders.run(post, stopping),

@@ -112,7 +112,7 @@ async def _pairs_for(url: str, session_ids: list[int], seconds: float) -> float:
     async def pair(tx: object, number: int) -> None:
         now, uid = utc_now(), f"bk-{secrets.token_hex(16)}"
         await connection().execute_query(take, [now, number])
-        values = [number, uid, secrets.token_hex(4), hashed(uid), hashed(f"t{uid}"), now]
+        values = [number, uid, secrets.token_urlsafe(7)[:9], hashed(uid), hashed(f"t{uid}"), now]
         await connection().execute_query(insert, values)
 
     async def one() -> None:

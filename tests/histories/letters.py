@@ -13,6 +13,7 @@ from ateliers.bookings import Booking
 from ateliers.i18n import day_words, time_words, using_language
 from ateliers.outbox import OutboxMessage
 from ateliers.workshops import Session
+from tests import world
 
 # What the last letter of somebody may be, by what they are.
 LAST = {
@@ -45,8 +46,7 @@ async def letters_are_true(session: Session, booking: Booking, now: datetime, ac
         assert kinds[-1] in LAST[state], (action, state, kinds)
     sequences = []
     for row in rows:
-        assert row.message is not None
-        letter = message_from_bytes(row.message, policy=default)
+        letter = message_from_bytes(world.written(row), policy=default)
         assert isinstance(letter, EmailMessage)
         parts = [part for part in letter.walk() if part.get_content_type() == "text/calendar"]
         # No invitation before the places are theirs, one in each letter after.

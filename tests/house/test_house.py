@@ -170,7 +170,9 @@ def test_every_round_is_run_wherever_rounds_are_run() -> None:
     written = {
         path.relative_to(source)
         for path in source.rglob("*.py")
-        if re.search(r"^async def run(_worker)?\(.*stopping: asyncio\.Event\)", path.read_text(encoding="utf-8"), re.M)
+        if re.search(
+            r"^async def run(_worker)?\(.*stopping: asyncio\.Event[,)]", path.read_text(encoding="utf-8"), re.M
+        )
     } - {Path("inbound/imap.py")}  # a command of its own: `ateliers inbound`
     rounds = rounds_of(Post(world.settings(), world.SECRET), asyncio.Event())
     try:

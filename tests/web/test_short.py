@@ -151,7 +151,7 @@ async def test_two_bookings_on_the_same_signs_have_two_links(phones: Visitor) ->
     assert (await ShortLink.get(booking_id=booking.id)).turn == 1
     row = await OutboxMessage.filter(channel="sms").order_by("-id").first()
     assert row is not None
-    assert code(booking.uid, 1, world.SECRET).encode() in (row.message or b"")
+    assert code(booking.uid, 1, world.SECRET).encode() in world.written(row)
 
 
 async def test_who_was_asked_whether_they_come_is_asked_first(phones: Visitor) -> None:
@@ -171,7 +171,7 @@ async def test_an_offer_is_taken_from_its_text(phones: Visitor) -> None:
     await bookings.cancel(paul.id, post=post, now=now)
     row = await OutboxMessage.filter(channel="sms", group_key=ida.uid).order_by("-id").first()
     assert row is not None
-    words = (row.message or b"").decode()
+    words = world.written(row).decode()
     assert "Une place pour vous" in words
     page = await phones.post(words.rpartition(world.settings().base_url)[2], {"preuve": "07"})
     assert page.h1 == "Une place est gardée pour vous"

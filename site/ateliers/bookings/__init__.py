@@ -13,9 +13,9 @@ from datetime import datetime
 
 from tortoise.backends.base.client import TransactionalDBClient
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q, Subquery
+from tortoise.expressions import F
 
-from ateliers.bookings import attendance, cycles, hosting, notices, waiting_list
+from ateliers.bookings import attendance, cycles, hosting, notices, usual, waiting_list
 from ateliers.bookings.attendance import AttendanceMark
 from ateliers.bookings.booking import (
     CHANGES,
@@ -26,11 +26,11 @@ from ateliers.bookings.booking import (
     by_token,
     contact_key,
     held,
-    loaded,
     new_booking,
     refuse_repeated,
 )
 from ateliers.bookings.messages import HostMessage
+from ateliers.bookings.seats import take as take_seats
 from ateliers.bookings.short_links import ShortLink
 from ateliers.database import unit_of_work
 from ateliers.limits import count
@@ -39,13 +39,11 @@ from ateliers.refusals import (
     CalledOff,
     Gone,
     NotFound,
-    SessionFull,
     TooLate,
     Unusable,
     VenueWithdrawn,
 )
-from ateliers.venues import Venue
-from ateliers.workshops import Session
+from ateliers.workshops import LARGEST_ID, Session
 
 __all__ = [
     "MOST_SEATS", "AttendanceMark", "Booking", "HostMessage", "ShortLink", "Wish", "book", "by_token", "cancel", "cancel_cycle",
@@ -64,6 +62,11 @@ async def book(session_id: int, wish: Wish, *, post: notices.Post, now: datetime
     """
     if not 1 <= wish.seats <= MOST_SEATS:
         raise Unusable("seats")
+    if session_id > LARGEST_ID:
+        raise NotFound
+    booking = await usual.book(session_id, wish, post=post, now=now)
+    if booking is not None:
+        return booking
     for _ in range(3):
         dates = [session_id]
         try:
@@ -80,9 +83,10 @@ async def _book(
     """`dates` becomes all the sessions that are booked together: the caller asks again of which a unique key spoke."""
     dates[:] = await cycles.together(tx, session_id, wish, now)
     await refuse_repeated(dates, wish, post.secret)
+    # Sessions first, then limits, as `usual` locks them: the other order could deadlock.
+    sessions = [await _give(tx, number, wish, now) for number in dates]
     for limit, subject in wish.guards:
         await count(tx, limit, subject, post.secret, now)
-    sessions = [await _give(tx, number, wish, now) for number in dates]
     cycle = {"cycle_uid": f"cy-{secrets.token_hex(16)}"} if len(sessions) > 1 else {}
     made = {}
     for session in sessions:
@@ -98,33 +102,11 @@ async def _book(
 
 async def _give(tx: TransactionalDBClient, session_id: int, wish: Wish, now: datetime) -> Session:
     if wish.made_by is None:
-        return await _take_seats(tx, session_id, wish.seats, now)
+        session = await take_seats(tx, session_id, wish.seats, now)
+        if session.private_key != wish.private_key:
+            raise NotFound
+        return session
     return await hosting.take_seats(tx, session_id, wish, now)
-
-
-async def _take_seats(tx: TransactionalDBClient, session_id: int, seats: int, now: datetime) -> Session:
-    """Take places by one conditional UPDATE, whose row count is the answer. Reading first would oversell."""
-    open_now = Q(booking_closes_at__isnull=True) | Q(booking_closes_at__gt=now)
-    open_already = Q(booking_opens_at__isnull=True) | Q(booking_opens_at__lte=now)
-    taken = (
-        await Session.filter(
-            open_now,
-            open_already,
-            id=session_id,
-            venue_id__in=Subquery(Venue.filter(sessions__id=session_id, withdrawn_at__isnull=True).values("id")),
-            published_at__lte=now,
-            called_off_at__isnull=True,
-            starts_at__gt=now,
-            seats_taken__lte=F("capacity") - seats,
-        )
-        .using_db(tx)
-        .update(seats_taken=F("seats_taken") + seats, updated_at=now)
-    )
-    session = await loaded(tx, session_id)
-    if taken != 1:
-        session.refuse_unless_bookable(now)
-        raise SessionFull(session.seats_left)
-    return session
 
 
 async def cancel(booking_id: int, *, post: notices.Post, now: datetime, by: str = "citizen") -> Booking:
@@ -199,7 +181,7 @@ async def _take_back(tx: TransactionalDBClient, booking_id: int, post: notices.P
     if booking.cancelled_at is None:
         return booking
     await count(tx, CHANGES, booking.uid, post.secret, now)
-    await _take_seats(tx, session.id, booking.seats, now)
+    await take_seats(tx, session.id, booking.seats, now)
     booking.cancelled_at, booking.cancelled_by, booking.changed_at = None, "", now
     advance(booking)
     await booking.save(using_db=tx, update_fields=_STATE)
@@ -237,7 +219,7 @@ async def _change_seats(
         return booking
     await count(tx, CHANGES, booking.uid, post.secret, now)
     if seats > before:
-        await _take_seats(tx, session.id, seats - before, now)
+        await take_seats(tx, session.id, seats - before, now)
     else:
         with suppress(VenueWithdrawn):  # fewer of us may come, wherever it is
             session.refuse_unless_bookable(now)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers import invites, letters
-from ateliers.bookings import calendars, texting
+from ateliers.bookings import calendars, drafts, texting
 from ateliers.bookings.tokens import answer_tag, manage_token
 from ateliers.letters.lines import one_line
 from ateliers.people import Counsellor
@@ -61,6 +61,25 @@ class Post:
         nth = next((n for n, each in enumerate(cycle, 1) if each.id == session.id), 0)
         words = {"cycle": list(cycle), "nth": nth}
         return await self._send(tx, "confirmed", booking, session, now, invites.request, words=words)
+
+    def letter_of(self, draft: str) -> bytes:
+        """The confirmation that was promised with `draft` (`bookings.usual`): what `confirmed` would have written then."""
+        booking, session = drafts.read(draft)
+        now = booking.changed_at
+        return letters.compose(
+            settings=self.settings,
+            template="confirmed",
+            to=letters.Recipient(booking.name, booking.email, booking.language),
+            context={**self._words(booking, session), "cycle": [], "nth": 0},
+            message_id=letters.message_id_of(self.key_of(booking, "confirmed"), self.settings),
+            calendar=invites.request(self.invite(booking, session, now)),
+            now=now,
+        )
+
+    @staticmethod
+    def key_of(booking: Booking, template: str, suffix: str = "") -> str:
+        """What names a letter among all: the same key is never written twice."""
+        return f"{booking.uid}:{booking.sequence}:{template}{suffix}"
 
     async def again(self, tx: TransactionalDBClient, booking: Booking, session: Session, now: datetime) -> bool:
         """Repeat an existing booking to its own address, at most once in `AGAIN`."""
@@ -308,7 +327,7 @@ class Post:
                 context={**self._words(reader, session), **(words or {})},
                 calendar=method(self.invite(reader, session, now)) if method else None,
                 thread=booking.uid,
-                dedupe=(dedupe or f"{booking.uid}:{booking.sequence}:{template}{suffix}") + own,
+                dedupe=(dedupe or self.key_of(booking, template, suffix)) + own,
                 now=now,
                 unsubscribe=unsubscribe,
             )

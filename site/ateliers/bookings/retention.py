@@ -42,7 +42,7 @@ async def forget(now: datetime) -> Forgotten:
         cycle_uid__in=Subquery(running.values("cycle_uid"))
     )
     # A letter that nobody took still holds the address, and the link.
-    await OutboxMessage.filter(group_key__in=Subquery(due.values("uid"))).update(recipient="", message=None)
+    await OutboxMessage.filter(group_key__in=Subquery(due.values("uid"))).update(recipient="", message=None, draft=None)
     # What was written to them may name them too.
     await HostMessage.filter(long_ended).exclude(text="").update(text="", text_en="")
     await ShortLink.filter(booking_id__in=Subquery(due.values("id"))).delete()

@@ -36,5 +36,9 @@ def hashed(text: str) -> str:
 
 def new_reference() -> str:
     """Four letters and four digits that are hard to mishear."""
-    letters = "".join(secrets.choice(LETTERS) for _ in range(4))
-    return f"{letters}-{''.join(secrets.choice(DIGITS) for _ in range(4))}"
+    chosen = secrets.randbelow(len(LETTERS) ** 4 * len(DIGITS) ** 4)  # once: each asks the system
+    said = ""
+    for among in (LETTERS,) * 4 + (DIGITS,) * 4:
+        chosen, place = divmod(chosen, len(among))
+        said += among[place]
+    return f"{said[:4]}-{said[4:]}"

@@ -80,9 +80,14 @@ async def unit_of_work(
             return await work(tx, *args, **kwargs)
 
     task = asyncio.create_task(unit())
+    running(task)
+    return await asyncio.shield(task)
+
+
+def running(task: asyncio.Task[Any]) -> None:
+    """Let the database stay open until `task` has ended: it writes, whatever became of who asked for it."""
     _running.add(task)
     task.add_done_callback(_forget)
-    return await asyncio.shield(task)
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
@@ -238,7 +243,7 @@ def _config(url: str, *, reading: bool = False) -> dict[str, Any]:
         engine = expand_db_url(url)
         # Tortoise's default pool of 5 starves a process that answers 200 bookings at once.
         login: Any = engine["credentials"]
-        engine["credentials"] = {"minsize": 1, "maxsize": 10, **login}
+        engine["credentials"] = {"minsize": 1, "maxsize": 10, "reset": _put_back, **login}
         if reading:
             engine["engine"] = "ateliers.database.asyncpg_reading"
     modules = [f"ateliers.{name}" for name in MODELS]
@@ -248,6 +253,14 @@ def _config(url: str, *, reading: bool = False) -> dict[str, Any]:
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+async def _put_back(session: Any) -> None:
+    """What asyncpg's pool does with a connection that it gets back. Its own asks the server each time to forget settings, locks
+    and cursors: a question more for every query. Ours have none; a transaction left open is another matter.
+    """
+    if session.is_in_transaction():
+        await session.reset()
 
 
 def _without_foreign_keys(url: str) -> str:

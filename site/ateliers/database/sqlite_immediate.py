@@ -10,6 +10,7 @@ so that 10:00-04:00 would come before 12:00+00:00.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from tortoise.backends.sqlite.client import (
     translate_exceptions,
 )
 from tortoise.connection import get_connections
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import IntegrityError, OperationalError
 
 _PAUSE = 0.0005  # seconds
 
@@ -112,8 +113,86 @@ class _ImmediateContext(SqliteTransactionContext):
         return client
 
 
+Steps = Sequence[tuple[str, Sequence[Any]]]
+Told = list[Any] | None | Exception
+
+
+def _execute(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> Any:
+    """What the one row tells that the statement has written, None where it has written none."""
+    rows = connection.execute(sql, values).fetchall()
+    return rows[0][0] if rows else None
+
+
+def _run(connection: sqlite3.Connection, steps: Steps) -> Told:
+    """All of them, within a savepoint, or none; what they tell, or what went wrong with these alone."""
+    connection.execute("SAVEPOINT steps")
+    told: list[Any] = []
+    try:
+        for sql, values in steps:
+            told.append(_execute(connection, sql, values))
+            if told[-1] is None:
+                connection.execute("ROLLBACK TO steps")
+                return None
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK TO steps")
+        return IntegrityError(error)
+    finally:
+        if connection.in_transaction:  # a full disk ends all of it
+            connection.execute("RELEASE steps")
+    return told
+
+
+def _run_all(connection: sqlite3.Connection, together: Sequence[Steps]) -> list[Told]:
+    _begin(connection)
+    try:
+        told = [_run(connection, steps) for steps in together]
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return told
+
+
 class ImmediateClient(_RowCount, SqliteClient):
     """SQLite client whose `in_transaction()` is BEGIN IMMEDIATE."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._waiting: list[tuple[Steps, asyncio.Future[Told]]] = []
+
+    async def execute_steps(self, steps: Steps) -> list[Any] | None:
+        """Run them all or none, in one visit to the database's thread; each tells of the row it has written.
+
+        None, and nothing written, as soon as one writes none. Those who come while others are being written go together
+        next, each within a savepoint of its own: one commit, which waits for the disk, for all of them. Nobody is told before
+        it has come back.
+        """
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._waiting.append((steps, told))
+        if len(self._waiting) == 1:
+            await self._write_waiting()
+        found = await told
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _write_waiting(self) -> None:
+        together = self._waiting
+        told: Sequence[Told]
+        try:
+            async with self.acquire_connection() as connection:
+                self._waiting = []  # whoever comes from now on goes with the next
+                told = await connection._execute(_run_all, connection._conn, [steps for steps, _ in together])
+        except sqlite3.Error as error:
+            told = [OperationalError(error)] * len(together)
+        except BaseException as error:
+            for _, future in together:
+                future.cancel()
+            self._waiting = [each for each in self._waiting if not each[1].done()]
+            raise error
+        for (_, future), each in zip(together, told, strict=True):
+            if not future.done():
+                future.set_result(each)
 
     def _in_transaction(self) -> TransactionContext:
         return _ImmediateContext(_ImmediateTransaction(self), self._lock)

@@ -21,6 +21,8 @@ MOST_ATTEMPTS = (
     20  # with these delays, about two days: what RFC 5321 §4.5.4.1 asks of a mail system is 4-5 days at most
 )
 
+Compose = Callable[[str], bytes]  # a draft -> the letter, RFC 5322
+
 log = logging.getLogger(__name__)
 _dice = secrets.SystemRandom()
 
@@ -48,8 +50,11 @@ async def deliver_due(
     *,
     stopping: asyncio.Event | None = None,
     channel: str = MAIL,
+    compose: Compose | None = None,
 ) -> Delivered:
     """Send up to `limit` letters of a channel that are due at `now`, at most one of each group to a recipient. Any worker may.
+
+    `compose` writes those that are drafts.
 
     Never call it inside a unit of work. Once `stopping` is set, what has not begun is given back at once.
     Raises what the database raises; leases then run out by themselves.
@@ -67,7 +72,7 @@ async def deliver_due(
                 await _give_back(row)
                 done.released += 1
                 continue
-            await _deliver(row, transport, at, done)
+            await _deliver(row, transport, at, done, compose)
     finally:
         if rows:
             await transport.close()
@@ -86,10 +91,13 @@ async def _lease(now: datetime, limit: int, lease: timedelta, channel: str) -> l
     return await OutboxMessage.filter(lease_token=token).order_by("id")
 
 
-async def _deliver(row: OutboxMessage, transport: Transport, at: datetime, done: Delivered) -> None:
+async def _deliver(
+    row: OutboxMessage, transport: Transport, at: datetime, done: Delivered, compose: Compose | None
+) -> None:
     try:
+        message = _written(row, compose)
         async with asyncio.timeout(transport.patience.total_seconds()):
-            await transport.send(row.recipient, row.message or b"")
+            await transport.send(row.recipient, message)
     except Refused as error:
         done.dead += 1
         await _bury(row, at, str(error))
@@ -107,8 +115,23 @@ async def _deliver(row: OutboxMessage, transport: Transport, at: datetime, done:
         await _give_back(row)
     else:
         done.sent += 1
-        if not await _mark(row, sent_at=at, next_attempt_at=None, message=None, last_error=""):
+        if not await _mark(row, sent_at=at, next_attempt_at=None, message=None, draft=None, last_error=""):
             log.warning("letter %s (%s) was sent after its lease had run out", row.id, row.kind)
+
+
+def _written(row: OutboxMessage, compose: Compose | None) -> bytes:
+    """The letter's bytes. A draft that cannot be written is tried again as if its mailbox had said so: the next version of
+    the program may write it.
+    """
+    if row.draft is None:
+        return row.message or b""
+    if compose is None:
+        raise Delayed("nobody here writes drafts")
+    try:
+        return compose(row.draft)
+    except Exception as error:
+        log.exception("letter %s (%s) cannot be written", row.id, row.kind)
+        raise Delayed(f"the letter cannot be written: {type(error).__name__}") from error
 
 
 async def _bury(row: OutboxMessage, at: datetime, reason: str) -> None:

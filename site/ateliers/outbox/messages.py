@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from ateliers.database import current_transaction
+from ateliers.database.at_once import Step
 
 MAIL = "mail"
 KEPT = timedelta(days=90)  # what went to whom and when, and the dead; the text of a sent letter goes at once
@@ -36,6 +38,7 @@ class OutboxMessage(Model):
     channel = fields.CharField(max_length=10, default=MAIL)  # which transport takes it
     recipient = fields.CharField(max_length=320)
     message = fields.BinaryField(null=True)  # RFC 5322, removed once sent: it holds a link that opens the booking
+    draft = fields.TextField(null=True)  # instead of it: what the worker writes the letter from; removed once sent
     attempts = fields.IntField(default=0)
     next_attempt_at = fields.DatetimeField(null=True)
     lease_token = fields.CharField(max_length=32, default="")
@@ -80,6 +83,19 @@ async def put(
     # on PostgreSQL, its booking included; DO NOTHING only drops the second letter.
     await OutboxMessage.bulk_create([row], ignore_conflicts=True, using_db=tx)
     return True
+
+
+def drafting(
+    draft: str, source: str, values: Sequence[Any], *, now: datetime, group: str, dedupe: str, kind: str, recipient: str
+) -> Step:
+    """`put` of a letter still to be written, as a step of `write_at_once`: `draft` is the SQL of a text, over `source`,
+    what stands behind `FROM given`; their marks are `?6` and on, for `values`.
+    """
+    sql = (
+        "INSERT INTO outbox_message (created_at, next_attempt_at, group_key, dedupe_key, kind, channel, recipient, draft,"  # noqa: S608
+        f" attempts, lease_token, last_error) SELECT ?1, ?1, ?2, ?3, ?4, '{MAIL}', ?5, {draft}, 0, '', '' FROM given {source}"
+    )
+    return Step(sql, (now, group, dedupe, kind, recipient, *values), "id")
 
 
 def due(now: datetime, channel: str = MAIL) -> QuerySet[OutboxMessage]:

@@ -7,7 +7,7 @@ import logging
 from datetime import datetime, timedelta
 
 from ateliers.database import utc_now
-from ateliers.outbox.delivery import deliver_due
+from ateliers.outbox.delivery import Compose, deliver_due
 from ateliers.outbox.messages import purge
 from ateliers.outbox.transports import open_transport
 from ateliers.rounds import pause
@@ -20,8 +20,8 @@ PURGE_EVERY = timedelta(hours=6)
 log = logging.getLogger(__name__)
 
 
-async def run_worker(settings: Settings, stopping: asyncio.Event) -> None:
-    """Deliver until `stopping` is set; then finish the letter in hand and give back the rest.
+async def run_worker(settings: Settings, stopping: asyncio.Event, compose: Compose | None = None) -> None:
+    """Deliver until `stopping` is set; then finish the letter in hand and give back the rest. `compose` writes drafts.
 
     The database must be open. Outages of it or of the mail server are logged, and waited for, a little longer each
     time, up to half a minute; nothing is lost meanwhile. Raises ValueError when MAIL_URL cannot be used.
@@ -32,7 +32,7 @@ async def run_worker(settings: Settings, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         seconds = POLL_SECONDS
         try:
-            done = await deliver_due(transport, utc_now(), stopping=stopping)
+            done = await deliver_due(transport, utc_now(), stopping=stopping, compose=compose)
             if done.unreachable:
                 troubles += 1
                 log.error("no letter can leave (%s); next try in %.0f s", done.unreachable, _pause(troubles))

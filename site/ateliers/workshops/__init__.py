@@ -15,7 +15,7 @@ from ateliers.people import Counsellor, Organisation
 from ateliers.refusals import CalledOff, NotOpenYet, Refusal, TooLate, VenueWithdrawn
 from ateliers.venues import Venue
 from ateliers.venues.names import plain
-from geo.points import Box, distance_km
+from geo.points import Box, Point, distance_km
 
 LARGEST_ID = 2**63 - 1  # of a BIGINT
 NEAR_KM = 60.0  # where there may be another session instead of one
@@ -269,7 +269,7 @@ async def alternatives_to(
 ) -> list[Session]:
     """Coming sessions of the same theme with `seats` places left, within `km`, nearest first and then soonest."""
     box = Box.around(session.venue.point, km)
-    found = (
+    rows: Any = (
         await Session.filter(
             published_at__lte=now,
             private_key="",
@@ -285,8 +285,14 @@ async def alternatives_to(
         )
         .exclude(id=session.id)
         .filter(Q(booking_closes_at__isnull=True) | Q(booking_closes_at__gt=now))
-        .select_related("workshop", "venue", "counsellor")
         .order_by("starts_at", "id")
         .limit(FIRST_LOOKED_AT)
+        .values_list("id", "starts_at", "venue__lat", "venue__lon")
     )
-    return sorted(found, key=lambda s: (round(distance_km(s.venue.point, session.venue.point)), s.starts_at))[:most]
+    # Whole rows only of those that are shown: a crowd that finds a session full asks for them.
+    near = sorted(rows, key=lambda row: (round(distance_km(Point(row[2], row[3]), session.venue.point)), row[1]))[:most]
+    found = {
+        each.id: each
+        for each in await Session.filter(id__in=[row[0] for row in near]).select_related("workshop", "venue", "counsellor")
+    }
+    return [found[row[0]] for row in near if row[0] in found]

@@ -30,8 +30,7 @@ async def today(cast: world.World, **changes: object) -> Session:
 
 def letter(row: OutboxMessage) -> EmailMessage:
     """The letter that waits in the outbox."""
-    assert row.message is not None
-    message = message_from_bytes(bytes(row.message), policy=default)
+    message = message_from_bytes(world.written(row), policy=default)
     assert isinstance(message, EmailMessage)
     return message
 

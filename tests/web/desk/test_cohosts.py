@@ -53,7 +53,7 @@ async def _letters(to: str) -> list[tuple[str, EmailMessage, Any]]:
     """Kind, letter and calendar event of what went to an address, in order."""
     found = []
     for row in await OutboxMessage.filter(recipient=to).order_by("id"):
-        letter = message_from_bytes(row.message or b"", policy=default)
+        letter = message_from_bytes(world.written(row), policy=default)
         part = next(p for p in letter.walk() if p.get_content_type() == "text/calendar")
         calendar = icalendar.Calendar.from_ical(part.get_payload(decode=True))
         assert part.get_param("method") == calendar["METHOD"]

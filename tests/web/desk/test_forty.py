@@ -49,7 +49,9 @@ class Mailbox:
     async def new(self) -> list[tuple[OutboxMessage, EmailMessage]]:
         rows = await OutboxMessage.filter(id__gt=self.seen).order_by("id")
         self.seen = rows[-1].id if rows else self.seen
-        return [(row, message_from_bytes(row.message, policy=default)) for row in rows if row.message]  # type: ignore[misc]
+        return [
+            (row, message_from_bytes(world.written(row), policy=default)) for row in rows if row.message or row.draft
+        ]  # type: ignore[misc]
 
 
 def _entry(letter: EmailMessage) -> bytes | None:

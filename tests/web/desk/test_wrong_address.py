@@ -29,7 +29,7 @@ async def test_a_wrong_address_is_seen_and_phoned(site: Visitor) -> None:
     chloe = await bookings.book(session.id, world.wish(), post=post, now=now)
     paul = await bookings.book(session.id, world.wish("Paul", email="paul@exemple.fr"), post=post, now=now)
     letter = await OutboxMessage.get(group_key=chloe.uid)
-    raw = mails.bounce(letter.message or b"")
+    raw = mails.bounce(world.written(letter))
     await OutboxMessage.all().update(sent_at=now, next_attempt_at=None)
     await signed_in_as(site, cast.amina)
     base = f"/pro/ateliers/{session.id}"

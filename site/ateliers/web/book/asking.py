@@ -48,7 +48,7 @@ PER_CONTACT = Limit("book:contact", 12, timedelta(days=1))
 class Again(Protocol):
     """Shows a form anew, with what was typed. `left`: places that there still are; `wait`: seconds to wait."""
 
-    def __call__(self, status: int, *, left: int = 0, wait: int = 0) -> Response: ...
+    async def __call__(self, status: int, *, left: int = 0, wait: int = 0) -> Response: ...
 
 
 async def asked(request: Request, now: datetime) -> tuple[Session, list[Session]]:
@@ -75,50 +75,61 @@ async def ask(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """What the form sends: first to be checked by the person, then to be booked."""
     now = utc_now()
-    session, dates = await asked(request, now)
+    number, _ = request.path_params["session"]
     async with request.form(max_files=0, max_fields=30) as data:
         form, key = BookingForm(data), str(data.get("cle", ""))
         step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
-    form.region = phone_region_of(session.venue.department)
-    age = form_key_age(key, request.app.state.secret, f"book:{session.id}", now)
+    if form.names_phone:
+        session, _ = await asked(request, now)
+        form.region = phone_region_of(session.venue.department)
+    age = form_key_age(key, request.app.state.secret, f"book:{number}", now)
     valid = form.validate()
+
+    async def again(status: int = 200, *, stale: bool = False, left: int = 0, wait: int = 0) -> Response:
+        session, dates = await asked(request, now)
+        new = new_form_key(request.app.state.secret, f"book:{number}", now) if stale else key
+        return _form_page(request, session, form, new, status=status, stale=stale, left=left, wait=wait, dates=dates)
+
     if age is None or trap:
-        key = new_form_key(request.app.state.secret, f"book:{session.id}", now)
-        return _form_page(request, session, form, key, status=422, stale=True, dates=dates)
+        return await again(422, stale=True)
     if not valid:
-        return _form_page(request, session, form, key, status=422, dates=dates)
+        return await again(422)
     if step == "modifier":
-        return _form_page(request, session, form, key, dates=dates)
+        return await again()
     if step != "confirmer" or age < FORM_MIN_SECONDS:
+        session, dates = await asked(request, now)
         meant = email_meant(form.email.data or "")
         return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant, dates=dates)
-
-    def again(status: int, *, left: int = 0, wait: int = 0) -> Response:
-        return _form_page(request, session, form, key, status=status, left=left, wait=wait, dates=dates)
-
-    return await book(request, session, form, key, now, again=again)
+    return await book(request, form, key, now, again=again)
 
 
 async def book(
-    request: Request, session: Session, form: BookingForm, key: str, now: datetime, *, again: Again, easy: bool = False
+    request: Request, form: BookingForm, key: str, now: datetime, *, again: Again, easy: bool = False
 ) -> Response:
-    """Book what a valid form says, and go to the booking's page. `again` shows the form where it has to be changed."""
+    """Book what a valid form says, and go to the booking's page. `again` shows the form where it has to be changed.
+
+    The session is loaded only where there is something to say of it: most people have their place by then.
+    """
     state = request.app.state
     wish = wish_of(request, form, key)
+    number, _ = request.path_params["session"]
     try:
-        booking = await bookings.book(session.id, wish, post=state.post, now=now)
+        booking = await bookings.book(number, wish, post=state.post, now=now)
     except SameForm as same:
         booking = await Booking.get(id=same.booking_id)
     except AlreadyBooked as already:
+        session, _ = await asked(request, now)
         return await already_booked(request, session, already, now)
     except TooMany as many:
-        return again(429, wait=many.retry_after)
+        return await again(429, wait=many.retry_after)
     except SessionFull as full:
         if not full.left:
+            session, _ = await asked(request, now)
             return await refused(request, session, full, now, form=form)
         form.places.errors = ["seats_few"]
-        return again(409, left=full.left)
+        return await again(409, left=full.left)
     except (TooLate, CalledOff, NotOpenYet, VenueWithdrawn) as refusal:
+        session, _ = await asked(request, now)
         return await refused(request, session, refusal, now, form=form)
     told = {"nouveau": "1", "facile": "1" if easy else ""}
     return RedirectResponse(url(f"/r/{manage_token(booking.uid, state.secret)}", **told), 303)
@@ -146,6 +157,7 @@ def wish_of(request: Request, form: BookingForm, key: str) -> Wish:
         language=i18n.current_language(),
         form_key=key,
         guards=tuple(guards),
+        private_key=request.path_params["session"][1],
     )
 
 

@@ -57,11 +57,11 @@ async def send(request: Request) -> Response:
         status = 422 if wrong or not step else 200
         return _page(request, session, form, page, answered, key, status, dates=dates, stale=not step)
 
-    def again(status: int, *, left: int = 0, wait: int = 0) -> Response:
+    async def again(status: int, *, left: int = 0, wait: int = 0) -> Response:
         page = "places" if left else CHECK
         return _page(request, session, form, page, answered, key, status, dates=dates, left=left, wait=wait)
 
-    return await book(request, session, form, key, now, again=again, easy=True)
+    return await book(request, form, key, now, again=again, easy=True)
 
 
 def _lacking(form: BookingForm, answered: Set[str]) -> str:

@@ -49,6 +49,11 @@ class BookingForm(Form):
     guest_email = ""
     guest_phone = ""
 
+    @property
+    def names_phone(self) -> bool:
+        """Whether a telephone number may be in it, which is read by the rules of the venue's `region`."""
+        return bool(self.contact.data == "phone" or self.qui.data == "autre")
+
     def validate_qui(self, field: Any) -> None:
         if field.data not in {"moi", "autre"}:
             raise StopValidation("choice")
