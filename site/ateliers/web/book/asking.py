@@ -25,6 +25,7 @@ from ateliers.refusals import (
     TooMany,
     VenueWithdrawn,
 )
+from ateliers.search.alternatives import alternatives
 from ateliers.templating import url
 from ateliers.web.addresses import named_session
 from ateliers.web.book.form import BookingForm
@@ -213,7 +214,11 @@ async def refused(
     request: Request, session: Session, refusal: Refusal, now: datetime, *, form: BookingForm | None = None
 ) -> Response:
     """No place here: say why, and show the nearest sessions of the same theme that have some."""
-    others = await alternatives_to(session, now, seats=form.places.data or 1 if form else 1, most=3)
+    seats = form.places.data or 1 if form else 1
+    if seats == 1:  # a crowd that comes too late: memory knows
+        others = await alternatives(session, now, most=3)
+    else:
+        others = await alternatives_to(session, now, seats=seats, most=3)
     distances = {other.id: distance_km(session.venue.point, other.venue.point) for other in others}
     reason = type(refusal).__name__
     return respond(
