@@ -1,7 +1,8 @@
 """`make bench`: a figure a line, and beside it a ratio measured in the same run.
 
 SCALE=1 is the country (250,000 sessions), 0.1 the quick one. DATABASES: "sqlite", "postgresql" or both. ONLY: some parts of
-`PARTS`. RUN_SECONDS: of each run of wrk. PRETIX_URL: the list page of a running pretix, for the same load.
+`PARTS`. RUN_SECONDS: of each run of wrk. PRETIX_URL: the list page of a running pretix, for the same load; PRETIX_TOKEN: of
+its API, for bookings.
 """
 
 from __future__ import annotations
@@ -129,11 +130,12 @@ def main() -> None:
                     _freshness(url, folder)
                 if "bookings" in ONLY:
                     with ours(url, folder, datasets.communes()) as (port, _):
-                        wait(port, "/health")
+                        _wait_for_index(port)
                         booking.measure(url, port, folder, SECONDS)
     if "pretix" in ONLY and os.environ.get("PRETIX_URL"):
         with tempfile.TemporaryDirectory() as name, datasets.sqlite_copy(SCALE, Path(name)) as url:
-            pretix.measure(os.environ["PRETIX_URL"], url, Path(name), SECONDS)
+            token = os.environ.get("PRETIX_TOKEN", "")
+            pretix.measure(os.environ["PRETIX_URL"], token, url, Path(name), SECONDS)
     remark(f"load {os.getloadavg()[0]:.1f} after")
 
 

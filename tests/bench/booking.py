@@ -48,7 +48,7 @@ def forms(session_ids: Sequence[int], turn: int) -> list[str]:
 
 def measure(url: str, port: int, folder: Path, seconds: float) -> None:
     """Print the figures: spread over many sessions, then all on one."""
-    spread, hot = asyncio.run(_wide(url))
+    spread, hot = asyncio.run(wide(url))
     for name, ids in (("booking_spread", spread), ("booking_hot", [hot])):
         before = asyncio.run(_booked(url))
         mine, theirs = [], []
@@ -132,7 +132,7 @@ def parameter_of(url: str, position: int) -> str:
     return f"?{position}" if url.startswith("sqlite") else f"${position}"
 
 
-async def _wide(url: str) -> tuple[list[int], int]:
+async def wide(url: str) -> tuple[list[int], int]:
     """A thousand sessions, and one, with room for everybody."""
     async with open_database(url):
         coming = Session.filter(starts_at__gt=utc_now() + timedelta(days=3), called_off_at__isnull=True)

@@ -21,7 +21,7 @@ function request()
   local headers = { %(headers)s }
   if address ~= "" then headers["X-Forwarded-For"] = address end
   if body == "" then return wrk.format("GET", path, headers) end
-  headers["Content-Type"] = "application/x-www-form-urlencoded"
+  headers["Content-Type"] = headers["Content-Type"] or "application/x-www-form-urlencoded"
   return wrk.format("POST", path, headers, body)
 end
 function response(status)
