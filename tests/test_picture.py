@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ateliers import i18n, modules
-from ateliers.printouts import picture
+from ateliers.printouts import drawing, picture
 from ateliers.workshops import Session
 from tests import world
 
@@ -27,7 +27,7 @@ USUAL = picture.Picture(
 
 
 def _drawn(wanted: picture.Picture) -> Image.Image:
-    png = picture.draw(wanted)
+    png = drawing.draw(wanted)
     assert len(png) < 60_000
     image = Image.open(io.BytesIO(png))
     assert (image.format, image.size) == ("PNG", (1200, 630))
@@ -56,8 +56,8 @@ def test_it_has_title_day_place_and_badge_within_its_edges() -> None:
 
 
 def test_the_same_words_are_the_same_bytes() -> None:
-    assert picture.draw(USUAL) == picture.draw(USUAL)
-    assert picture.draw(USUAL) != picture.draw(replace(USUAL, title="Autre"))
+    assert drawing.draw(USUAL) == drawing.draw(USUAL)
+    assert drawing.draw(USUAL) != drawing.draw(replace(USUAL, title="Autre"))
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_any_title_stays_within_its_edges(title: str) -> None:
 def test_letters_we_do_not_have_give_way_to_the_theme() -> None:
     spelt = replace(USUAL, title=USUAL.theme)
     for title in ("الخطوات الأولى", "最初の一歩"):
-        assert picture.draw(replace(USUAL, title=title)) == picture.draw(spelt)
-    assert picture.draw(replace(USUAL, title="Перші кроки")) != picture.draw(spelt)
-    assert picture.draw(replace(USUAL, title=f"{USUAL.theme} ✨")) == picture.draw(spelt)
+        assert drawing.draw(replace(USUAL, title=title)) == drawing.draw(spelt)
+    assert drawing.draw(replace(USUAL, title="Перші кроки")) != drawing.draw(spelt)
+    assert drawing.draw(replace(USUAL, title=f"{USUAL.theme} ✨")) == drawing.draw(spelt)
 
 
 def test_every_theme_has_its_drawing() -> None:

@@ -16,10 +16,6 @@ from hashlib import sha256
 
 import pyotp
 import segno
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 STEP_SECONDS = 30
 STEPS_AROUND = 1  # RFC 6238 §5.2: at most one step of delay
@@ -90,6 +86,8 @@ def seal(secret: str, key: bytes, *, owner: str = "") -> str:
 
     With an `owner` (the account's number), the text opens for that one only: copied to another row, it is worthless.
     """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # here: 7 MB that public pages never need
+
     nonce = os.urandom(_NONCE_BYTES)
     sealed = AESGCM(_derived(key)).encrypt(nonce, secret.encode(), owner.encode())
     return _VERSION + base64.urlsafe_b64encode(nonce + sealed).decode()
@@ -97,6 +95,9 @@ def seal(secret: str, key: bytes, *, owner: str = "") -> str:
 
 def unseal(sealed: str, key: bytes, *, owner: str = "") -> str:
     """What was sealed. Raises Unsealable."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     if not sealed.startswith(_VERSION):
         raise Unsealable
     try:
@@ -107,6 +108,9 @@ def unseal(sealed: str, key: bytes, *, owner: str = "") -> str:
 
 
 def _derived(key: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ateliers totp secret v1").derive(key)
 
 

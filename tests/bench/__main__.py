@@ -22,7 +22,7 @@ from geo.points import Box
 from tests.bench import addresses, booking, datasets, freshness, growth, load, pretix
 from tests.bench.figures import remark, say
 from tests.bench.reading import Work, measure, not_modified, unseen
-from tests.bench.servers import WORKERS, bare, get, ours, peak_megabytes, wait
+from tests.bench.servers import WORKERS, bare, get, ours, peak_megabytes
 from tests.bench.suggest import bench_suggest
 
 PARTS = ("suggest", "growth", "start", "pages", "fresh", "bookings", "pretix")

@@ -6,14 +6,14 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
-
-from joserfc.errors import JoseError
-from joserfc.jwk import Key, import_key
 
 from ateliers.openid.fetching import Fetcher
 from ateliers.openid.refused import ProviderDown
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 MOST_KEYS = 32
@@ -99,6 +99,9 @@ async def fetch_keys(fetcher: Fetcher, url: str) -> tuple[Key, ...]:
 
 
 def _usable(described: Any) -> Key | None:
+    from joserfc.errors import JoseError  # here: who never signs in by ProConnect spares it
+    from joserfc.jwk import import_key
+
     # Only what asymmetric signatures need: a symmetric key in a public list would let anyone sign.
     if not isinstance(described, dict) or described.get("kty") not in {"RSA", "EC"}:
         return None

@@ -14,10 +14,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
-
-from joserfc.jwk import Key
 
 from ateliers.openid.discovery import Discovery, Kept, fetch_discovery, fetch_keys, is_safe, issuer_of
 from ateliers.openid.fetching import Answer, Fetcher
@@ -25,6 +23,9 @@ from ateliers.openid.refused import ProviderDown, Refused, passed_on
 from ateliers.openid.signatures import allowed, verified
 from ateliers.openid.tokens import Claims, check_id_token, check_userinfo_token, person, same
 from ateliers.settings import Settings
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
 
 SCOPES = "openid given_name usual_name email uid siret idp_id organization_label"
 MFA = ("eidas0-mfa", "eidas1-mfa", "eidas2", "eidas3")

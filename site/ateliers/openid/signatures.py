@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
-
-from joserfc import jws, jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import Key, OctKey
+from typing import TYPE_CHECKING, Any
 
 from ateliers.openid.refused import Refused
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
 
 KEY_TYPES = {"RS256": "RSA", "ES256": "EC"}
 ALGORITHMS = ("RS256", "ES256", "HS256")
 LEAST_SECRET_BYTES = 32  # RFC 7518 §3.2: a key of HS256 is as long as its hash
 
-MoreKeys = Callable[[], Awaitable[tuple[Key, ...]]]
+MoreKeys = Callable[[], Awaitable[tuple["Key", ...]]]
 
 
 def allowed(announced: Sequence[str], client_secret: str) -> tuple[str, ...]:
@@ -33,6 +32,8 @@ async def verified(
     `keys` are the provider's, asked for only where the algorithm needs one; `newer_keys` is asked once where none of
     them is called as the token says: the provider may have changed its keys.
     """
+    from joserfc.jwk import OctKey  # here: who never signs in by ProConnect spares it
+
     header = _header(token)
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
@@ -51,6 +52,9 @@ async def verified(
 
 
 def _header(token: str) -> dict[str, Any]:
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     try:
         found = jws.extract_compact(token.encode()).headers()
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError):  # a header may be JSON and no object
@@ -72,6 +76,9 @@ def _fitting(keys: Sequence[Key], algorithm: str, kid: object) -> list[Key]:
 
 
 def _claims(token: str, key: Key, algorithm: str) -> dict[str, Any] | None:
+    from joserfc import jws, jwt
+    from joserfc.errors import JoseError
+
     # Headers we do not know are let through, as the RFC asks; a `crit` one is not, whatever this says.
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     try:

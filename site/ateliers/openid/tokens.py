@@ -8,12 +8,12 @@ import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
-from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
+from typing import TYPE_CHECKING, Any
 
 from ateliers.openid.refused import Refused
+
+if TYPE_CHECKING:
+    from joserfc.jwt import ClaimsOption
 
 LEEWAY = 30  # seconds that two clocks may differ
 OLDEST = 600  # seconds since an ID token was made: ours comes straight from the provider
@@ -113,6 +113,13 @@ def _check_common(
     claims: Mapping[str, Any], kind: str, issuer: str, client_id: str, now: datetime, times: tuple[str, ...]
 ) -> None:
     """Issuer, audience, subject and times; every name in `times` must be there."""
+    from joserfc.errors import (  # here: who never signs in by ProConnect spares it
+        ClaimError,
+        ExpiredTokenError,
+        JoseError,
+    )
+    from joserfc.jwt import JWTClaimsRegistry
+
     required: dict[str, ClaimsOption] = {name: {"essential": True} for name in times}
     registry = JWTClaimsRegistry(
         now=int(now.timestamp()),

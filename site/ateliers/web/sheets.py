@@ -10,11 +10,12 @@ import csv
 import io
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
-from xlsxwriter import Workbook
-from xlsxwriter.worksheet import Worksheet
+
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
 
 Cell = str | int
 Chunks = AsyncIterator[Sequence[Sequence[Cell]]]
@@ -50,6 +51,8 @@ def _csv(rows: Sequence[Sequence[Cell]]) -> bytes:
 
 async def xlsx_answer(name: str, header: Sequence[str], chunks: Chunks) -> Response:
     """`name`.xlsx: one sheet, its first line frozen. It is written row by row to a file without a name, sent from there."""
+    from xlsxwriter import Workbook  # here: processes of public pages never need it
+
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the answer, once it is sent
     try:
         book = Workbook(file, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})

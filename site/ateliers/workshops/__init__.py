@@ -293,6 +293,8 @@ async def alternatives_to(
     near = sorted(rows, key=lambda row: (round(distance_km(Point(row[2], row[3]), session.venue.point)), row[1]))[:most]
     found = {
         each.id: each
-        for each in await Session.filter(id__in=[row[0] for row in near]).select_related("workshop", "venue", "counsellor")
+        for each in await Session.filter(id__in=[row[0] for row in near]).select_related(
+            "workshop", "venue", "counsellor"
+        )
     }
     return [found[row[0]] for row in near if row[0] in found]

@@ -21,7 +21,9 @@ async def session_png(request: Request) -> Response:
     wanted = picture.picture_of(await shown(request, utc_now()))
 
     async def make() -> bytes:
-        return await asyncio.to_thread(picture.draw, wanted)
+        from ateliers.printouts.drawing import draw  # here: 8 MB that most processes never need
+
+        return await asyncio.to_thread(draw, wanted)
 
     png = await request.app.state.pictures.get(wanted, make)
     return answered(
