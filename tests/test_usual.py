@@ -302,6 +302,30 @@ async def test_the_power_goes_between_two_of_its_steps(sqlite_url: str, monkeypa
             assert await taken(session) == await Booking.all().count() == await OutboxMessage.all().count() == made
 
 
+async def test_a_full_disk_makes_no_booking_and_loses_none(sqlite_url: str) -> None:
+    async with open_database(sqlite_url):
+        session, made = await a_session(capacity=500), 0
+        pages = (await connection().execute_query_dict("PRAGMA page_count"))[0]["page_count"]
+        await connection().execute_query(f"PRAGMA max_page_count = {pages + 40}")
+        with pytest.raises(OperationalError, match="full"):
+            for number in range(500):
+                await bookings.book(session.id, world.wish(f"N {number}"), post=world.post(), now=NOW)
+                made += 1
+        assert made > 3
+        said = await asyncio.gather(
+            *(bookings.book(session.id, world.wish(f"M {n}"), post=world.post(), now=NOW) for n in range(4)),
+            return_exceptions=True,
+        )
+        made += sum(isinstance(each, Booking) for each in said)
+        assert await taken(session) == await Booking.all().count() == await OutboxMessage.all().count() == made
+        assert [dict(row) for row in await connection().execute_query_dict("PRAGMA integrity_check")] == [
+            {"integrity_check": "ok"}
+        ]
+        await connection().execute_query("PRAGMA max_page_count = 1000000")
+        await bookings.book(session.id, world.wish("Zoé"), post=world.post(), now=NOW)
+        assert await taken(session) == made + 1
+
+
 async def test_whoever_hangs_up_has_their_place_or_none(database: str) -> None:
     """The request is cancelled while it is written: the place and its letter are there, or neither."""
     session = await a_session(capacity=50)

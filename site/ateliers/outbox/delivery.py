@@ -124,7 +124,9 @@ def _written(row: OutboxMessage, compose: Compose | None) -> bytes:
     the program may write it.
     """
     if row.draft is None:
-        return row.message or b""
+        if not row.message:
+            raise Refused("its text is gone")
+        return row.message
     if compose is None:
         raise Delayed("nobody here writes drafts")
     try:
