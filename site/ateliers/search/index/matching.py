@@ -43,6 +43,7 @@ class Asked:
     last: int | None = None
     free: bool = False  # has places that may be booked, now or when bookings open
     words: list[tuple[Mask, Mask]] = field(default_factory=list)  # of each word: workshops and venues that hold it
+    themes: list[int] | None = None  # all that is asked of workshops, where that is themes alone
     _venues: Mask | None = None
 
     @classmethod
@@ -56,6 +57,7 @@ class Asked:
             None if first is None else _midnight(first),
             None if last is None else _midnight(last + timedelta(days=1)),
             words=[(workshops.with_word(word), venues.with_word(word)) for word in plain(search.text).split()[:6]],
+            themes=_themes_alone(search, workshops),
         )
 
     def venue_mask(self, count: int) -> Mask | None:
@@ -68,7 +70,7 @@ class Asked:
         return self._venues
 
     def asks_of_rows(self, columns: Columns) -> bool:
-        """Whether anything is asked that venues alone do not answer."""
+        """Whether anything is asked that venues and themes, of which counts are kept, do not answer."""
         search = self.search
         bound = len(columns) and (
             (self.first is not None and self.first > columns.earliest)
@@ -76,7 +78,7 @@ class Asked:
         )
         return bool(
             bound
-            or self.what is not None
+            or (self.what is not None and self.themes is None)
             or self.words
             or search.moments
             or search.with_places
@@ -88,6 +90,12 @@ class Asked:
 
 def _midnight(day: date) -> int:
     return (day - _ORIGIN).days * _DAY
+
+
+def _themes_alone(search: Search, workshops: Workshops) -> list[int] | None:
+    if not search.themes or search.level or search.audience or search.language:
+        return None
+    return workshops.themes.known(search.themes)
 
 
 def _somewhere(search: Search, venues: Venues) -> Numbers | None:

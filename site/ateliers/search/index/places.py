@@ -170,6 +170,7 @@ class Workshops(Rows):
         super().__init__()
         self.themes, self.levels, self.languages = Codes(), Codes(), Codes()
         self.audiences: list[str] = []
+        self.has_other_themes = False  # since somebody last looked: one that was known has another theme
         self._numbers = np.empty((0, 3), np.int32)
 
     def put(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -181,6 +182,7 @@ class Workshops(Rows):
                 self.audiences.append(sys.intern(audiences))
                 self.texts.append(text)
             else:
+                self.has_other_themes |= bool(self._numbers[place, 0] != values[0])
                 self._numbers[place] = values
                 self.audiences[place], self.texts[place] = sys.intern(audiences), text
 
