@@ -18,7 +18,6 @@ from pathlib import Path
 
 from ateliers.database import utc_now
 from geo.communes import Gazetteer
-from geo.points import Box
 from tests.bench import addresses, booking, datasets, freshness, growth, load, pretix
 from tests.bench.figures import remark, say
 from tests.bench.reading import Work, measure, not_modified, unseen
@@ -30,7 +29,6 @@ SCALE = float(os.environ.get("SCALE", "0.1"))
 DATABASES = os.environ.get("DATABASES", "sqlite").split()
 ONLY = os.environ.get("ONLY", " ".join(PARTS)).split()
 SECONDS = float(os.environ.get("RUN_SECONDS", "1" if SCALE < 1 else "3"))
-FRANCE, PARIS = Box(41, -5.5, 51.5, 10), Box(48.6, 2.0, 49.1, 2.8)
 
 
 def works(gazetteer: Gazetteer, sessions: int) -> list[Work]:
@@ -41,8 +39,8 @@ def works(gazetteer: Gazetteer, sessions: int) -> list[Work]:
         Work("results_paris", addresses.paris(until), target=0.5),
         Work("results_rural", addresses.rural(gazetteer), target=0.6),
         Work("session_page", [f"/ateliers/{number}" for number in some], target=0.6),
-        Work("map_france", addresses.maps(FRANCE, 6), "json", 0.5),
-        Work("map_paris", addresses.maps(PARIS, 10), "json", 0.5),
+        Work("map_france", addresses.maps(growth.FRANCE, 6), "json", 0.5),
+        Work("map_paris", addresses.maps(growth.AROUND_PARIS, 10), "json", 0.5),
         Work("suggestions", addresses.suggestions(gazetteer), "json", 0.6),
         Work("widget_list", addresses.widgets(gazetteer), target=0.7),
         Work("hot_page", ["/ateliers?ou=Paris"]),

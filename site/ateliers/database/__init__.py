@@ -141,6 +141,8 @@ async def connection_of_its_own(url: str) -> AsyncIterator[BaseDBAsyncClient]:
     credentials = dict(engine["credentials"])
     if sqlite_path(url) is None:
         credentials |= {"minsize": 1, "maxsize": 1}
+    else:
+        credentials |= {"cache_size": "-1024"}  # it reads rows once
     client: BaseDBAsyncClient = import_module(engine["engine"]).client_class(
         connection_name="of_its_own", **credentials
     )

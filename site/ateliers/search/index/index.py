@@ -38,8 +38,8 @@ class Index:
         self.layout = 0  # grows when any search may find other sessions, but for time and places
         self.seats = 0  # grows when places, or the hours of booking, may have changed
         self._added: dict[int, tuple[Any, ...]] = {}
-        # Of each venue, sessions of `main` that are alive and begin from `_begun` on; and of each venue by theme.
-        self._coming = np.zeros(0, np.int64)
+        # Of each venue, sessions of `main` that are alive and begin from `_begun` on; and by theme of each venue.
+        self._coming = np.zeros(0, np.int32)
         self._of_theme = np.zeros((0, 0), np.int32)
         self._begun = 0
         self.generation = 0  # another after each load: what was made of the rows before is no longer compared
@@ -60,11 +60,10 @@ class Index:
         alive = self.main.alive[places]
         venues, themes = self.main.venues[places][alive], self._themes(places)[alive]
         shape = len(self.venues.ids), len(self.workshops.themes.texts)
-        self._coming = np.bincount(venues, minlength=shape[0])
-        # In pieces: as one array of 64 bits it would be twice what is kept of it.
+        self._coming = np.bincount(venues, minlength=shape[0]).astype(np.int32)
         # Ten times faster than `np.add.at`: a country is counted in some milliseconds, in which nobody is answered.
-        pairs = np.bincount(venues.astype(np.int64) * shape[1] + themes, minlength=shape[0] * shape[1])
-        self._of_theme = pairs.astype(np.int32).reshape(shape)
+        pairs = np.bincount(themes.astype(np.int64) * shape[0] + venues, minlength=shape[0] * shape[1])
+        self._of_theme = pairs.astype(np.int32).reshape(shape[1], shape[0])
         self.workshops.has_other_themes = False
 
     def _themes(self, places: slice) -> npt.NDArray[np.int32]:
@@ -104,7 +103,7 @@ class Index:
         if place >= self._begun:
             venue = self.main.venues[place]
             self._coming[venue] += more
-            self._of_theme[venue, self.workshops.theme[self.main.workshops[place]]] += more
+            self._of_theme[self.workshops.theme[self.main.workshops[place]], venue] += more
 
     @property
     def begun(self) -> int:
@@ -114,12 +113,12 @@ class Index:
     def grow(self) -> None:
         """After venues or workshops were put."""
         shape = len(self.venues.ids), len(self.workshops.themes.texts)
-        if self.workshops.has_other_themes or shape[1] > self._of_theme.shape[1]:
+        if self.workshops.has_other_themes or shape[1] > len(self._of_theme):
             self._recount()
         elif shape[0] > len(self._coming):
             new = shape[0] - len(self._coming)
             self._coming = np.concatenate([self._coming, np.zeros(new, self._coming.dtype)])
-            self._of_theme = np.concatenate([self._of_theme, np.zeros((new, shape[1]), np.int32)])
+            self._of_theme = np.concatenate([self._of_theme, np.zeros((shape[1], new), np.int32)], axis=1)
         self.layout += 1
 
     def forget_stamps(self, generation: int) -> None:
@@ -134,7 +133,7 @@ class Index:
             alive = self.main.alive[passed]
             venues = self.main.venues[passed][alive]
             np.subtract.at(self._coming, venues, 1)
-            np.subtract.at(self._of_theme, (venues, self._themes(passed)[alive]), 1)
+            np.subtract.at(self._of_theme, (self._themes(passed)[alive], venues), 1)
             self._begun = begun
 
     def touch(self, kind: str, ids: Collection[int]) -> None:
@@ -223,7 +222,7 @@ class Index:
             rows = matching(asked, self.main, count, ordered=False)
             counts = np.bincount(self.main.venues[rows], minlength=count)
         elif asked.where is None:
-            counts = self._by_venue(asked).copy()
+            counts = self._by_venue(asked).astype(np.int64)
         else:
             counts = np.zeros(count, np.int64)
             counts[asked.where] = self._by_venue(asked)
@@ -254,13 +253,15 @@ class Index:
         place = columns.venues[columns.place_of(session_id)]
         return float(self.venues.lats[place]), float(self.venues.lons[place])
 
-    def _by_venue(self, asked: Asked) -> npt.NDArray[np.int64]:
+    def _by_venue(self, asked: Asked) -> npt.NDArray[np.int32]:
         """Of `main`, by place of venue or in the order of `asked.where`: kept counts, less what has begun since."""
         if asked.themes is None:
-            counts = self._coming if asked.where is None else self._coming[asked.where]
+            counts = self._coming if asked.where is None else self._coming.take(asked.where)
         else:
-            kept = self._of_theme if asked.where is None else self._of_theme[asked.where]
-            counts = kept[:, asked.themes].sum(axis=1)
+            kept = [self._of_theme[theme] for theme in asked.themes]
+            each = kept if asked.where is None else [counts.take(asked.where) for counts in kept]
+            nothing = np.zeros(len(self._coming) if asked.where is None else len(asked.where), np.int32)
+            counts = np.sum([nothing, *each], axis=0, dtype=np.int32)
         begun = int(np.searchsorted(self.main.starts, asked.now, "right"))
         if begun > self._begun:
             passed = slice(self._begun, begun)
@@ -268,7 +269,7 @@ class Index:
             if asked.themes is not None:
                 good = good & np.isin(self._themes(passed), asked.themes)
             venues = self.main.venues[passed][good]
-            less = np.bincount(venues, minlength=len(self._coming))
+            less = np.bincount(venues, minlength=len(self._coming)).astype(np.int32)
             counts = counts - (less if asked.where is None else less[asked.where])
         return counts
 

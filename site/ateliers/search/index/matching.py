@@ -15,7 +15,6 @@ from ateliers.search.index.loading import micros
 from ateliers.search.index.places import Mask, Numbers, Venues, Workshops
 from ateliers.search.query import today
 from ateliers.venues.names import plain
-from geo.points import Box
 
 if TYPE_CHECKING:
     from ateliers.search import Search
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 _DAY = 1440  # minutes
 _ZONES = 15 * 3600 * 1_000_000  # a wall clock is never farther from UTC
 _BLOCK = 8192
+_PLACES_KEPT = 16
 _ORIGIN = date(1970, 1, 1)
 _MOMENTS: dict[str, Callable[[npt.NDArray[np.int32]], Mask]] = {
     "matin": lambda minute: minute < 12 * 60,
@@ -99,29 +99,39 @@ def _themes_alone(search: Search, workshops: Workshops) -> list[int] | None:
 
 
 def _somewhere(search: Search, venues: Venues) -> Numbers | None:
+    """The places asked for: a page asks more than one question about the same ones."""
+    place = search.place
+    key = (
+        search.venue_id, search.box, search.viewport, search.communes, search.department, search.center, search.radius,
+        place and (place.kind, place.department), search.kinds, search.wheelchair,
+    )  # fmt: skip
+    if key not in venues.kept:
+        while len(venues.kept) >= _PLACES_KEPT:
+            del venues.kept[next(iter(venues.kept))]
+        venues.kept[key] = _found(search, venues)
+    return venues.kept[key]
+
+
+def _found(search: Search, venues: Venues) -> Numbers | None:
     """As `Query._somewhere` says it."""
-    found: Numbers | None = None
+    parts: list[Numbers] = []
     if search.venue_id:
         place = venues.places.get(search.venue_id)
-        found = np.array([] if place is None else [place], np.int32)
-    boxes = [search.box] if search.box is not None else []
+        parts.append(np.array([] if place is None else [place], np.int32))
     code, column = "", ""
-    around = False
-    if not boxes:
-        if search.communes:
-            column = "commune"
-        elif search.department or (search.place is not None and search.place.kind == "department"):
-            code, column = search.department or search.place.department, "department"
-        elif search.center is not None:
-            around = True
-            boxes.append(Box.around(search.center, search.radius))
+    if search.box is not None:
+        parts.append(venues.inside(search.box))
+    elif search.communes:
+        column = "commune"
+    elif search.department or (search.place is not None and search.place.kind == "department"):
+        code, column = search.department or search.place.department, "department"
+    elif search.center is not None:
+        parts.append(venues.around(search.center, search.radius))
     if search.viewport is not None:
-        boxes.append(search.viewport)
-    for box in boxes:
-        inside = venues.inside(box)
-        found = inside if found is None else np.intersect1d(found, inside, assume_unique=True).astype(np.int32)
-    if around and found is not None and search.center is not None:
-        found = found[venues.squared_km(found, search.center) <= float(search.radius) ** 2]
+        parts.append(venues.inside(search.viewport))
+    found: Numbers | None = None
+    for part in parts:
+        found = part if found is None else np.intersect1d(found, part, assume_unique=True).astype(np.int32)
     asks = column or search.kinds or search.wheelchair
     if found is None and asks:
         found = venues.all()

@@ -85,9 +85,10 @@ class Venues(Rows):
         self.towns: list[str] = []
         self.postcodes: list[str] = []
         self.changes = 0  # grows with each `put`
-        self._numbers = np.empty((0, 6))
-        self._ordered: npt.NDArray[np.intp] | None = None
-        self._by_lat = np.empty(0)
+        self._numbers = np.empty((6, 0))  # a column behind the other: one is then read in a row
+        self._ordered: Numbers | None = None
+        self._lats_in_order = self._lons_in_order = np.empty(0)
+        self.kept: dict[object, Numbers | None] = {}  # places that were asked for, until the next `put`
 
     def put(self, rows: Iterable[Sequence[Any]]) -> None:
         new: list[tuple[Any, ...]] = []
@@ -101,64 +102,85 @@ class Venues(Rows):
                 new.append(values)
                 for texts in (self.names, self.towns, self.postcodes, self.texts):
                     texts.append("")
-            elif place < len(self._numbers):
-                self._numbers[place] = values
+            elif place < self._numbers.shape[1]:
+                self._numbers[:, place] = values
             else:
-                new[place - len(self._numbers)] = values
+                new[place - self._numbers.shape[1]] = values
             self.names[place], self.towns[place] = name, sys.intern(commune)
             self.postcodes[place] = sys.intern(postcode)
             self.texts[place] = text if withdrawn is None else ""  # found by no word: nobody goes there
         if new:
-            self._numbers = np.concatenate([self._numbers, np.array(new, float)])
+            self._numbers = np.concatenate([self._numbers, np.array(new, float).T], axis=1)
         self._ordered = None
+        self.kept.clear()
         self.changes += 1
 
     @property
     def lats(self) -> npt.NDArray[np.float64]:
-        return self._numbers[:, 0]
+        found: npt.NDArray[np.float64] = self._numbers[0]
+        return found
 
     @property
     def lons(self) -> npt.NDArray[np.float64]:
-        return self._numbers[:, 1]
+        found: npt.NDArray[np.float64] = self._numbers[1]
+        return found
 
     def column(self, name: str) -> npt.NDArray[np.int32]:
         """`department` or `commune`, as numbers."""
-        return self._numbers[:, {"department": 2, "commune": 3}[name]].astype(np.int32)
+        found: Numbers = self._numbers[{"department": 2, "commune": 3}[name]].astype(np.int32)
+        return found
 
     def all(self) -> Numbers:
         return np.arange(len(self.ids), dtype=np.int32)
 
     def inside(self, box: Box) -> Numbers:
         """Those in a box, borders included."""
+        places, _, _ = self._inside(box)
+        return places
+
+    def around(self, center: Point, km: float) -> Numbers:
+        """Those within `km` of a point."""
+        places, lats, lons = self._inside(Box.around(center, km))
+        found: Numbers = places[_squared_km(lats, lons, center) <= float(km) ** 2]
+        return found
+
+    def _inside(self, box: Box) -> tuple[Numbers, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Those in a box, their latitudes and longitudes."""
         if self._ordered is None:
-            self._ordered = np.argsort(self.lats, kind="stable")
-            self._by_lat = self.lats[self._ordered]
-        low = np.searchsorted(self._by_lat, box.south, "left")
-        high = np.searchsorted(self._by_lat, box.north, "right")
-        band = self._ordered[low:high]
-        lons = self.lons[band]
-        if box.west > box.east:  # across the antimeridian
-            return band[(lons >= box.west) | (lons <= box.east)].astype(np.int32)
-        return band[(lons >= box.west) & (lons <= box.east)].astype(np.int32)
+            self._ordered = np.argsort(self.lats, kind="stable").astype(np.int32)
+            # Read in a row: where it has to be fetched from all over, memory is what one waits for.
+            self._lats_in_order, self._lons_in_order = self.lats[self._ordered], self.lons[self._ordered]
+        low = np.searchsorted(self._lats_in_order, box.south, "left")
+        high = np.searchsorted(self._lats_in_order, box.north, "right")
+        lons = self._lons_in_order[low:high]
+        east_of, west_of = lons >= box.west, lons <= box.east
+        across = box.west > box.east  # the antimeridian
+        at = np.flatnonzero(east_of | west_of if across else east_of & west_of)
+        return self._ordered[low:high].take(at), self._lats_in_order[low:high].take(at), lons.take(at)
 
     def squared_km(self, places: Numbers, center: Point) -> npt.NDArray[np.float64]:
-        """The formula of `Query`, operation by operation, so that no session on the edge is found by one of them alone."""
-        cos, slope = Query.flattening(center)
-        lats = self.lats[places] - center.lat
-        dy = KM_PER_DEGREE * lats
-        dx = KM_PER_DEGREE * (self.lons[places] - center.lon) * (cos - slope * lats)
-        found: npt.NDArray[np.float64] = dx * dx + dy * dy
-        return found
+        """How far these are from a point."""
+        return _squared_km(self.lats[places], self.lons[places], center)
 
     def among(self, column: str, texts: Iterable[str], places: Numbers) -> Numbers:
         """Those of `places` whose `department`, `commune` or `kind` is one of `texts`."""
         codes = {"department": self.departments, "commune": self.communes, "kind": self.kinds}[column]
         at = {"department": 2, "commune": 3, "kind": 4}[column]
-        return places[np.isin(self._numbers[places, at], codes.known(texts))]
+        return places[np.isin(self._numbers[at][places], codes.known(texts))]
 
     def with_wheelchair(self, places: Numbers) -> Numbers:
-        found: Numbers = places[self._numbers[places, 5] == 1]
+        found: Numbers = places[self._numbers[5][places] == 1]
         return found
+
+
+def _squared_km(lats: npt.NDArray[np.float64], lons: npt.NDArray[np.float64], center: Point) -> npt.NDArray[np.float64]:
+    """The formula of `Query`, operation by operation, so that no session on the edge is found by one of them alone."""
+    cos, slope = Query.flattening(center)
+    lats = lats - center.lat
+    dy = KM_PER_DEGREE * lats
+    dx = KM_PER_DEGREE * (lons - center.lon) * (cos - slope * lats)
+    found: npt.NDArray[np.float64] = dx * dx + dy * dy
+    return found
 
 
 class Workshops(Rows):
