@@ -25,6 +25,8 @@ MOST = 150
 """More markers than this in one view are too many to read, and too many for the page."""
 _GRAIN = 16
 """The venues are gathered once in cells of this many pixels; the grid is then made of those."""
+_COLUMN = 1 << 32  # of a number that names a cell by column and row
+_BESIDE = tuple(across * _COLUMN + down for across in (-1, 0, 1) for down in (-1, 0, 1))
 _SAME_PLACE = 1e-5
 """Degrees: about a metre. Closer venues are at the same address."""
 _WIDEST = 1 << 13
@@ -215,11 +217,6 @@ class _Group:
     def drawn_y(self) -> float:
         return self.y - _PIN_RISE if self.venues == 1 else self.y
 
-    def touches(self, other: _Group) -> bool:
-        across, down = self.x - other.x, self.drawn_y - other.drawn_y
-        room = self.radius + other.radius + 2
-        return across * across + down * down < room * room
-
     def absorb(self, other: _Group) -> None:
         venues = self.venues + other.venues
         self.x = (self.x * self.venues + other.x * other.venues) / venues
@@ -291,33 +288,59 @@ def _apart(groups: list[_Group], owner: npt.NDArray[np.intp]) -> tuple[npt.NDArr
 
     A merged group moves and may grow: hence several rounds, each with fewer groups, until a round merges none.
     """
-    bucket = marker_size(10**9) + 2
     while True:
         order = sorted(range(len(groups)), key=lambda index: (-groups[index].venues, groups[index].key))
-        kept: list[_Group] = []
-        into = np.empty(len(groups), np.intp)
-        placed: dict[tuple[int, int], list[int]] = {}
-        for index in order:
-            group = groups[index]
-            column, row = int(group.x // bucket), int(group.drawn_y // bucket)
-            near = [
-                other
-                for across in (-1, 0, 1)
-                for down in (-1, 0, 1)
-                for other in placed.get((column + across, row + down), ())
-                if kept[other].touches(group)
-            ]
-            if near:
-                into[index] = near[0]
-                kept[near[0]].absorb(group)
-            else:
-                into[index] = len(kept)
-                placed.setdefault((column, row), []).append(len(kept))
-                kept.append(group)
+        kept, into = _merged(groups, order)
         owner = into[owner]
         if len(kept) == len(groups):
             return owner, kept
         groups = kept
+
+
+def _merged(groups: list[_Group], order: Sequence[int]) -> tuple[list[_Group], npt.NDArray[np.intp]]:
+    """One round: each group, in this order, goes into the first that it touches. The groups that are left, and into which
+    each has gone.
+
+    Where each is drawn is kept beside it: of a map's time, this loop is the half.
+    """
+    bucket = marker_size(10**9) + 2
+    kept: list[_Group] = []
+    drawn: list[tuple[float, float, float]] = []  # of those kept: x, y, radius
+    into = np.empty(len(groups), np.intp)
+    placed: dict[int, list[int]] = {}
+    for index in order:
+        group = groups[index]
+        x, y, reach = group.x, group.drawn_y, group.radius + 2
+        cell = int(x // bucket) * _COLUMN + int(y // bucket)
+        found = _first_touched(placed, drawn, cell, x, y, reach)
+        if found < 0:
+            into[index] = len(kept)
+            placed.setdefault(cell, []).append(len(kept))
+            kept.append(group)
+            drawn.append((x, y, reach - 2))
+        else:
+            into[index] = found
+            larger = kept[found]
+            larger.absorb(group)
+            drawn[found] = larger.x, larger.drawn_y, larger.radius
+    return kept, into
+
+
+def _first_touched(
+    placed: Mapping[int, Sequence[int]],
+    drawn: Sequence[tuple[float, float, float]],
+    cell: int,
+    x: float,
+    y: float,
+    reach: float,
+) -> int:
+    for step in _BESIDE:
+        for other in placed.get(cell + step, ()):
+            far_x, far_y, radius = drawn[other]
+            far_x, far_y, room = far_x - x, far_y - y, radius + reach
+            if far_x * far_x + far_y * far_y < room * room:
+                return other
+    return -1
 
 
 def _clusters(

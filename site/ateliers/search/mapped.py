@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
+import numpy.typing as npt
 
 from ateliers.search import Search
 from ateliers.search.index import Index, Shown, ready
@@ -25,25 +27,28 @@ class Mapped:
 async def mapped(search: Search, now: datetime, shown: Shown | None = None) -> Mapped:
     """Every venue where the search finds something. `shown` is told of it."""
     if (index := await ready(now)) is not None:
+        counts = index.by_venue(index.asked(search, now))
+        places = np.nonzero(counts)[0]
         if shown is not None:
-            digest = _digest(index, search, now)
-            shown.asks(lambda later: _digest(index, search, later), digest, seats=search.with_places)
-        return _of_index(index, search, now)
+            ask = partial(_digest_at, index, search)
+            shown.asks(ask, _digest(counts, places), seats=search.with_places)
+        return _of_index(index, counts, places)
     rows = {row["id"]: row for row in await search.venues(now)}
     points = [VenuePoint(row["id"], row["lat"], row["lon"], row["name"], row["sessions"]) for row in rows.values()]
     return Mapped(VenueColumns.of(points), lambda number: str(rows[number]["commune"]))
 
 
-def _digest(index: Index, search: Search, now: datetime) -> bytes:
+def _digest_at(index: Index, search: Search, now: datetime) -> bytes:
     counts = index.by_venue(index.asked(search, now))
-    places = np.nonzero(counts)[0]
+    return _digest(counts, np.nonzero(counts)[0])
+
+
+def _digest(counts: npt.NDArray[np.int64], places: npt.NDArray[np.intp]) -> bytes:
     return blake2b(places.tobytes() + counts[places].tobytes(), digest_size=16).digest()
 
 
-def _of_index(index: Index, search: Search, now: datetime) -> Mapped:
+def _of_index(index: Index, counts: npt.NDArray[np.int64], places: npt.NDArray[np.intp]) -> Mapped:
     venues = index.venues
-    counts = index.by_venue(index.asked(search, now))
-    places = np.nonzero(counts)[0]
     keys = venues.numbers[places]
     if (np.diff(keys) < 0).any():  # a venue of a smaller number was saved later
         places = places[np.argsort(keys, kind="stable")]
