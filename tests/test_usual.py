@@ -14,12 +14,12 @@ import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from ateliers import bookings, i18n, letters, limits
-from ateliers.bookings import Booking, changes, drafts, retention, usual
+from ateliers.bookings import Booking, changes, drafts, retention, usual, waiting_list
 from ateliers.database import connection, open_database, sqlite_immediate, unit_of_work, utc_now
 from ateliers.database.at_once import Step, write_at_once
 from ateliers.limits import Hit, Limit
 from ateliers.outbox import OutboxMessage, Refused, Unreachable, deliver_due
-from ateliers.refusals import NotFound, SessionFull, TooMany
+from ateliers.refusals import NotFound, Refusal, SessionFull, TooMany
 from ateliers.venues import Venue
 from ateliers.workshops import Session, Workshop
 from tests import world
@@ -212,6 +212,30 @@ async def test_a_crowd_for_the_last_places_by_both_ways(database: str) -> None:
     said = await asyncio.gather(*(one(number) for number in range(30)))
     assert said.count(True) == await Booking.all().count() == await taken(session) == 7
     assert await OutboxMessage.all().count() == 7 + await Booking.exclude(guest_email="").count()
+
+
+async def test_an_office_books_and_waits_from_one_address(database: str) -> None:
+    """By one statement, by several, and on the list, all counted together: nobody waits for each other for ever."""
+    cast = await world.build()
+    guards = ((Limit("office", 1000, timedelta(hours=1)), "10.0.0.1"),)
+    for turn in range(6):
+        session = await world.session(cast.gueret, cast.workshop, datetime(2026, 12, 1 + turn, 14), capacity=3)
+
+        async def one(number: int, session: Session = session, turn: int = turn) -> object:
+            wish = world.wish(f"N {turn} {number}", email=f"n{turn}.{number}@exemple.fr", guards=guards)
+            try:
+                if number % 3 == 1:
+                    wish = replace(wish, guest_email=f"g{turn}.{number}@exemple.fr", beneficiary="Rosa")
+                if number % 3 == 2:
+                    return await waiting_list.join(session.id, wish, post=world.post(), now=NOW)
+                return await bookings.book(session.id, wish, post=world.post(), now=NOW)
+            except Refusal as refusal:
+                return refusal
+
+        said = await asyncio.gather(*(one(number) for number in range(12)), return_exceptions=True)
+        assert all(isinstance(each, Booking | Refusal) for each in said), said
+        assert await taken(session) == 3
+    assert (await Hit.get()).count == await Booking.all().count()
 
 
 async def test_the_same_form_sent_many_times_at_once_is_one_booking(database: str) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from ateliers.bookings.tokens import hashed
 from ateliers.database import connection, open_database, parameter, unit_of_work, utc_now
+from ateliers.outbox import OutboxMessage
 from ateliers.web.forms import new_form_key
 from ateliers.workshops import Session
 from tests import world
@@ -69,6 +70,18 @@ def measure(url: str, port: int, folder: Path, seconds: float) -> None:
         if not told <= written <= told + ROUNDS * load.CONNECTIONS:  # those still on their way when wrk ends
             raise SystemExit(f"{name}: {told} people were told that they have a place, {written} rows are there")
     last_places(url, port, folder)
+    say("letters_written_from_drafts", asyncio.run(_letters(url)), "letters/s")
+
+
+async def _letters(url: str) -> float:
+    """How many of the letters that bookings have promised one process writes in a second."""
+    async with open_database(url):
+        rows = await OutboxMessage.filter(draft__isnull=False).limit(400)
+    post = world.post()
+    began = time.perf_counter()
+    for row in rows:
+        post.letter_of(str(row.draft))
+    return len(rows) / (time.perf_counter() - began)
 
 
 def last_places(url: str, port: int, folder: Path) -> None:

@@ -71,8 +71,6 @@ async def join(session_id: int, wish: Wish, *, post: Post, now: datetime) -> Boo
 
 async def _join(tx: TransactionalDBClient, session_id: int, wish: Wish, post: Post, now: datetime) -> Booking:
     await refuse_repeated([session_id], wish, post.secret)
-    for limit, subject in wish.guards:
-        await count(tx, limit, subject, post.secret, now)
     session = await locked(tx, session_id, now)
     session.refuse_unless_bookable(now)
     if wish.seats > session.capacity:
@@ -81,6 +79,9 @@ async def _join(tx: TransactionalDBClient, session_id: int, wish: Wish, post: Po
         raise PlacesLeft(session.seats_left)
     if not session.waiting_list or session.in_cycle:
         raise SessionFull(session.seats_left)
+    # After the session, as whoever books does it (`bookings.book`): the other order could deadlock.
+    for limit, subject in wish.guards:
+        await count(tx, limit, subject, post.secret, now)
     booking = await new_booking(tx, session, wish, post, now, waiting_since=now)
     await post.waiting(tx, booking, session, now, rank=await rank_of(booking, tx))
     return booking
