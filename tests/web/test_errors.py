@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -88,6 +89,31 @@ async def test_a_crash_is_logged_without_the_token(caplog: pytest.LogCaptureFixt
             assert (await visitor.get("/r/500")).status == 500
     messages = [record.getMessage() for record in caplog.records if record.name == "ateliers.errors"]
     assert messages == ["crash on GET /r/…"]
+
+
+async def test_who_hangs_up_while_sending_a_form_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
+    async def form(request: Request) -> Response:
+        async with request.form() as data:
+            return Response(str(data))
+
+    messages = iter([{"type": "http.request", "body": b"nom=Chl", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[object] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/form", "raw_path": b"/form", "query_string": b"", "root_path": "",
+        "headers": [(b"content-type", b"application/x-www-form-urlencoded")], "scheme": "http", "http_version": "1.1",
+        "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    with caplog.at_level(logging.INFO):
+        await small(Route("/form", form, methods=["POST"]))(scope, receive, send)
+    assert sent == []
+    assert caplog.records == []
 
 
 async def test_a_crash_of_the_error_page_still_answers(monkeypatch: pytest.MonkeyPatch) -> None:

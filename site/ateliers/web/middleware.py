@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -180,6 +180,8 @@ class Crashes:
 
         try:
             await self.app(scope, receive, noting)
+        except ClientDisconnect:
+            return  # they hung up while sending: nobody is there to be answered, and nothing of ours is broken
         except Exception as error:
             if scope["type"] != "http" or started:
                 raise
