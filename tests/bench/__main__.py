@@ -110,7 +110,14 @@ def main() -> None:
     if "suggest" in ONLY:
         bench_suggest(datasets.communes())
     if "growth" in ONLY:
-        growth.measure([scale for scale in (0.1, 1, 10) if scale <= SCALE])
+        scales = [scale for scale in (0.1, 1, 10) if scale <= SCALE]
+        for kind in DATABASES:
+            remark(kind)
+            if kind == "sqlite":
+                growth.measure(scales, datasets.sqlite)
+            else:
+                with datasets.Postgres() as server:
+                    growth.measure(scales, server.database)
     if not load.is_installed():
         remark("no wrk here (Debian: apt install wrk): no figure of a server under load")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,11 +24,12 @@ FRANCE, AROUND_PARIS = Box(41, -5.5, 51.5, 10), Box(48.6, 2.0, 49.1, 2.8)
 PARIS, GUERET = Point(48.8566, 2.3522), Point(46.17, 1.87)
 
 
-def measure(scales: Sequence[float]) -> None:
+def measure(scales: Sequence[float], url_of: Callable[[float], str]) -> None:
     """Print the figures of each scale, and by how much Paris has grown from the first to the last: its page, and its
     search alone, which is a small part of it."""
-    found = [asyncio.run(_search(datasets.sqlite(scale), scale)) for scale in scales]
-    pages = [asyncio.run(_page(datasets.sqlite(scale), scale)) for scale in scales]
+    urls = [url_of(scale) for scale in scales]
+    found = [asyncio.run(_search(url, scale)) for url, scale in zip(urls, scales, strict=True)]
+    pages = [asyncio.run(_page(url, scale)) for url, scale in zip(urls, scales, strict=True)]
     if len(scales) > 1:
         steps = f"{scales[0]:g}_to_{scales[-1]:g}"
         say(f"growth_paris_page_{steps} (target 2)", pages[-1] / pages[0], "x")
