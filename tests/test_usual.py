@@ -318,7 +318,9 @@ async def test_the_power_goes_between_two_of_its_steps(sqlite_url: str, monkeypa
                     asyncio.create_task(bookings.book(session.id, world.wish(f"N {n}"), post=world.post(), now=NOW))
                     for n in range(2)
                 ]
-                await asyncio.sleep(0.01)
+                client: Any = connection()
+                while len(client._waiting) < 2:
+                    await asyncio.sleep(0.001)
             said = await asyncio.gather(*both, return_exceptions=True)
             monkeypatch.setattr(sqlite_immediate, "_execute", execute)
             made = sum(isinstance(each, Booking) for each in said)
