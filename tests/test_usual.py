@@ -319,7 +319,7 @@ async def test_the_power_goes_between_two_of_its_steps(sqlite_url: str, monkeypa
                     for n in range(2)
                 ]
                 client: Any = connection()
-                while len(client._waiting) < 2:
+                while len(client._waiting) < 2:  # noqa: ASYNC110 - nobody tells when they have come
                     await asyncio.sleep(0.001)
             said = await asyncio.gather(*both, return_exceptions=True)
             monkeypatch.setattr(sqlite_immediate, "_execute", execute)
