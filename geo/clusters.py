@@ -310,14 +310,14 @@ def _merged(groups: list[_Group], order: Sequence[int]) -> tuple[list[_Group], n
     placed: dict[int, list[int]] = {}
     for index in order:
         group = groups[index]
-        x, y, reach = group.x, group.drawn_y, group.radius + 2
+        x, y, radius = group.x, group.drawn_y, group.radius
         cell = int(x // bucket) * _COLUMN + int(y // bucket)
-        found = _first_touched(placed, drawn, cell, x, y, reach)
+        found = _first_touched(placed, drawn, cell, x, y, radius + 2)
         if found < 0:
             into[index] = len(kept)
             placed.setdefault(cell, []).append(len(kept))
             kept.append(group)
-            drawn.append((x, y, reach - 2))
+            drawn.append((x, y, radius))
         else:
             into[index] = found
             larger = kept[found]

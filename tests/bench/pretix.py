@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,9 +41,7 @@ def measure(address: str, token: str, url: str, folder: Path, seconds: float) ->
             _bookings(mine, port, path, token, spread, folder, seconds)
 
 
-def _bookings(
-    mine: int, port: int, path: str, token: str, spread: list[int], folder: Path, seconds: float
-) -> None:  # fmt: skip
+def _bookings(mine: int, port: int, path: str, token: str, spread: list[int], folder: Path, seconds: float) -> None:
     organizer, event = path.strip("/").split("/")[:2]
     api = f"/api/v1/organizers/{organizer}/events/{event}"
     item, date = _first(port, f"{api}/items/", token), _first(port, f"{api}/subevents/", token)
@@ -62,9 +59,7 @@ def _bookings(
 
 
 def _first(port: int, path: str, token: str) -> int:
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Token {token}"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
-        return int(json.loads(answer.read())["results"][0]["id"])
+    return int(json.loads(get(port, path, Authorization=f"Token {token}"))["results"][0]["id"])
 
 
 def _order(item: int, date: int, number: int) -> str:

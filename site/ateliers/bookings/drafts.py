@@ -42,16 +42,16 @@ _OF_BOOKING = (
 
 def sql(booking_mark: str) -> str:
     """The SQL of a draft over `SOURCE`. `booking_mark`: the parameter that holds `of_booking`."""
-    return _sql(booking_mark, postgres=is_postgres())
+    return _sql(booking_mark, is_postgres())
 
 
 @cache
-def _sql(booking_mark: str, *, postgres: bool) -> str:
+def _sql(booking_mark: str, postgres: bool) -> str:
     rows = {
-        table: json_object({column: f"{table}.{column}" for column in columns})
+        table: json_object({column: f"{table}.{column}" for column in columns}, postgres=postgres)
         for table, (_, columns) in _OF_ROWS.items()
     }
-    head, tail = f"CAST({booking_mark} AS text)", f"CAST({json_object(rows)} AS text)"
+    head, tail = f"CAST({booking_mark} AS text)", f"CAST({json_object(rows, postgres=postgres)} AS text)"
     return f"'{{\"booking\": ' || {head} || ', \"rows\": ' || {tail} || '}}'"
 
 

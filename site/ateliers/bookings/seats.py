@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from tortoise.backends.base.client import TransactionalDBClient
 
 from ateliers.bookings.booking import loaded
-from ateliers.database import parameter
+from ateliers.database import marked
 from ateliers.refusals import SessionFull
 from ateliers.workshops import Session
 
@@ -23,8 +22,7 @@ TAKE = (
 
 async def take(tx: TransactionalDBClient, session_id: int, seats: int, now: datetime) -> Session:
     """Take places, all or none. Raises SessionFull, TooLate, CalledOff, NotOpenYet, VenueWithdrawn, NotFound."""
-    sql = re.sub(r"\?(\d)", lambda mark: parameter(int(mark[1])), TAKE)
-    taken, _ = await tx.execute_query(sql, [seats, session_id, now])
+    taken, _ = await tx.execute_query(marked(TAKE), [seats, session_id, now])
     session = await loaded(tx, session_id)
     if taken != 1:
         session.refuse_unless_bookable(now)

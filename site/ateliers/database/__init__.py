@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ MODELS = (
 )
 _APP = "ateliers"
 _MIGRATION_LOCK = 7_302_014  # any constant of ours: names the PostgreSQL advisory lock that `migrate` takes
+_MARK = re.compile(r"\?(\d+)")
 
 _running: set[asyncio.Task[Any]] = set()
 _transaction: ContextVar[TransactionalDBClient | None] = ContextVar("transaction", default=None)
@@ -79,15 +81,15 @@ async def unit_of_work(
             _transaction.set(tx)
             return await work(tx, *args, **kwargs)
 
-    task = asyncio.create_task(unit())
-    running(task)
-    return await asyncio.shield(task)
+    return await shielded(unit())
 
 
-def running(task: asyncio.Task[Any]) -> None:
-    """Let the database stay open until `task` has ended: it writes, whatever became of who asked for it."""
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end, whatever becomes of who asked for it; the database stays open until then."""
+    task = asyncio.create_task(work)
     _running.add(task)
     task.add_done_callback(_forget)
+    return await asyncio.shield(task)
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
@@ -190,6 +192,11 @@ def is_postgres() -> bool:
 def parameter(position: int) -> str:
     """The mark of the n-th parameter (from 1) in hand-written SQL: `$1` on PostgreSQL, `?1` on SQLite."""
     return f"${position}" if is_postgres() else f"?{position}"
+
+
+def marked(sql: str, after: int = 0) -> str:
+    """Hand-written SQL with the marks `?1`, `?2` … as the open database writes them, numbered on from `after`."""
+    return _MARK.sub(lambda mark: parameter(int(mark[1]) + after), sql)
 
 
 async def migrate(url: str, upto: str = "__latest__") -> list[str]:

@@ -10,13 +10,15 @@ from ateliers.workshops import FIRST_LOOKED_AT, NEAR_KM, Session, alternatives_t
 from geo.points import Box, Point, distance_km
 
 
-async def alternatives(session: Session, now: datetime, *, most: int, shown: Shown | None = None) -> list[Session]:
-    """Coming sessions of the same theme with a place left, within 60 km, nearest first and then soonest.
+async def alternatives(
+    session: Session, now: datetime, *, most: int, seats: int = 1, shown: Shown | None = None
+) -> list[Session]:
+    """Coming sessions of the same theme with `seats` places left, within 60 km, nearest first and then soonest.
 
-    The session has its workshop and venue loaded. `shown` is told of it.
+    The session has its workshop and venue loaded. `shown` is told of it. Memory knows of one place, not of how many.
     """
-    if (index := await ready(now)) is None:
-        return await alternatives_to(session, now, seats=1, most=most)
+    if seats > 1 or (index := await ready(now)) is None:
+        return await alternatives_to(session, now, seats=seats, most=most)
     ids = _nearest(index, session, now, most)
     if shown is not None:
         shown.asks(lambda later: _nearest(index, session, later, most), ids, seats=True)

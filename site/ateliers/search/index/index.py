@@ -38,9 +38,8 @@ class Index:
         self.layout = 0  # grows when any search may find other sessions, but for time and places
         self.seats = 0  # grows when places, or the hours of booking, may have changed
         self._added: dict[int, tuple[Any, ...]] = {}
-        # Of each venue, sessions of `main` that are alive and begin from `_begun` on; and by theme of each venue.
-        self._coming = np.zeros(0, np.int32)
-        self._of_theme = np.zeros((0, 0), np.int32)
+        # Of each venue, sessions of `main` that are alive and begin from `_begun` on: all, then those of each theme.
+        self._coming = np.zeros((1, 0), np.int32)
         self._begun = 0
         self.generation = 0  # another after each load: what was made of the rows before is no longer compared
         self.stamps: dict[tuple[str, int], int] = {}
@@ -59,11 +58,11 @@ class Index:
         places = slice(self._begun, len(self.main))
         alive = self.main.alive[places]
         venues, themes = self.main.venues[places][alive], self._themes(places)[alive]
-        shape = len(self.venues.ids), len(self.workshops.themes.texts)
-        self._coming = np.bincount(venues, minlength=shape[0]).astype(np.int32)
+        rows, count = 1 + len(self.workshops.themes.texts), len(self.venues.ids)
         # Ten times faster than `np.add.at`: a country is counted in some milliseconds, in which nobody is answered.
-        pairs = np.bincount(themes.astype(np.int64) * shape[0] + venues, minlength=shape[0] * shape[1])
-        self._of_theme = pairs.astype(np.int32).reshape(shape[1], shape[0])
+        pairs = np.bincount((1 + themes.astype(np.int64)) * count + venues, minlength=rows * count)
+        self._coming = pairs.astype(np.int32).reshape(rows, count)
+        self._coming[0] = self._coming.sum(axis=0)
         self.workshops.has_other_themes = False
 
     def _themes(self, places: slice) -> npt.NDArray[np.int32]:
@@ -101,9 +100,8 @@ class Index:
 
     def _count(self, place: int, more: int) -> None:
         if place >= self._begun:
-            venue = self.main.venues[place]
-            self._coming[venue] += more
-            self._of_theme[self.workshops.theme[self.main.workshops[place]], venue] += more
+            theme = self.workshops.theme[self.main.workshops[place]]
+            self._coming[[0, 1 + theme], self.main.venues[place]] += more
 
     @property
     def begun(self) -> int:
@@ -112,13 +110,12 @@ class Index:
 
     def grow(self) -> None:
         """After venues or workshops were put."""
-        shape = len(self.venues.ids), len(self.workshops.themes.texts)
-        if self.workshops.has_other_themes or shape[1] > len(self._of_theme):
+        rows, known = self._coming.shape
+        if self.workshops.has_other_themes or len(self.workshops.themes.texts) >= rows:
             self._recount()
-        elif shape[0] > len(self._coming):
-            new = shape[0] - len(self._coming)
-            self._coming = np.concatenate([self._coming, np.zeros(new, self._coming.dtype)])
-            self._of_theme = np.concatenate([self._of_theme, np.zeros((shape[1], new), np.int32)], axis=1)
+        else:
+            new = np.zeros((rows, len(self.venues.ids) - known), np.int32)
+            self._coming = np.concatenate([self._coming, new], axis=1)
         self.layout += 1
 
     def forget_stamps(self, generation: int) -> None:
@@ -132,8 +129,8 @@ class Index:
             passed = slice(self._begun, begun)
             alive = self.main.alive[passed]
             venues = self.main.venues[passed][alive]
-            np.subtract.at(self._coming, venues, 1)
-            np.subtract.at(self._of_theme, (self._themes(passed)[alive], venues), 1)
+            np.subtract.at(self._coming[0], venues, 1)
+            np.subtract.at(self._coming, (1 + self._themes(passed)[alive], venues), 1)
             self._begun = begun
 
     def touch(self, kind: str, ids: Collection[int]) -> None:
@@ -255,13 +252,11 @@ class Index:
 
     def _by_venue(self, asked: Asked) -> npt.NDArray[np.int32]:
         """Of `main`, by place of venue or in the order of `asked.where`: kept counts, less what has begun since."""
-        if asked.themes is None:
-            counts = self._coming if asked.where is None else self._coming.take(asked.where)
-        else:
-            kept = [self._of_theme[theme] for theme in asked.themes]
-            each = kept if asked.where is None else [counts.take(asked.where) for counts in kept]
-            nothing = np.zeros(len(self._coming) if asked.where is None else len(asked.where), np.int32)
-            counts = np.sum([nothing, *each], axis=0, dtype=np.int32)
+        rows = [0] if asked.themes is None else [1 + theme for theme in asked.themes]
+        kept = self._coming[rows]
+        if asked.where is not None:
+            kept = kept.take(asked.where, axis=1)
+        counts: npt.NDArray[np.int32] = kept.sum(axis=0, dtype=np.int32)
         begun = int(np.searchsorted(self.main.starts, asked.now, "right"))
         if begun > self._begun:
             passed = slice(self._begun, begun)
@@ -269,7 +264,7 @@ class Index:
             if asked.themes is not None:
                 good = good & np.isin(self._themes(passed), asked.themes)
             venues = self.main.venues[passed][good]
-            less = np.bincount(venues, minlength=len(self._coming)).astype(np.int32)
+            less = np.bincount(venues, minlength=self._coming.shape[1]).astype(np.int32)
             counts = counts - (less if asked.where is None else less[asked.where])
         return counts
 

@@ -37,7 +37,7 @@ from ateliers.web.forms import (
 )
 from ateliers.web.middleware import client_address
 from ateliers.web.pages import respond
-from ateliers.workshops import Session, alternatives_to
+from ateliers.workshops import Session
 from geo.points import distance_km
 from geo.territories import phone_region_of
 
@@ -80,14 +80,15 @@ async def send(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=30) as data:
         form, key = BookingForm(data), str(data.get("cle", ""))
         step, trap = str(data.get("etape", "")), str(data.get("site_web", ""))
-    if form.names_phone:
-        session, _ = await asked(request, now)
-        form.region = phone_region_of(session.venue.department)
+    # Most people's last step needs no more than the booking itself.
+    found = await asked(request, now) if form.names_phone or step != "confirmer" else None
+    if found is not None:
+        form.region = phone_region_of(found[0].venue.department)
     age = form_key_age(key, request.app.state.secret, f"book:{number}", now)
     valid = form.validate()
 
     async def again(status: int = 200, *, stale: bool = False, left: int = 0, wait: int = 0) -> Response:
-        session, dates = await asked(request, now)
+        session, dates = found or await asked(request, now)
         new = new_form_key(request.app.state.secret, f"book:{number}", now) if stale else key
         return _form_page(request, session, form, new, status=status, stale=stale, left=left, wait=wait, dates=dates)
 
@@ -98,7 +99,7 @@ async def send(request: Request) -> Response:
     if step == "modifier":
         return await again()
     if step != "confirmer" or age < FORM_MIN_SECONDS:
-        session, dates = await asked(request, now)
+        session, dates = found or await asked(request, now)
         meant = email_meant(form.email.data or "")
         return respond(request, "book/check.html", session=session, form=form, key=key, meant=meant, dates=dates)
     return await book(request, form, key, now, again=again)
@@ -215,10 +216,7 @@ async def refused(
 ) -> Response:
     """No place here: say why, and show the nearest sessions of the same theme that have some."""
     seats = form.places.data or 1 if form else 1
-    if seats == 1:  # a crowd that comes too late: memory knows
-        others = await alternatives(session, now, most=3)
-    else:
-        others = await alternatives_to(session, now, seats=seats, most=3)
+    others = await alternatives(session, now, seats=seats, most=3)
     distances = {other.id: distance_km(session.venue.point, other.venue.point) for other in others}
     reason = type(refusal).__name__
     return respond(
